@@ -1,0 +1,196 @@
+# The only build file. `make help` lists what it does.
+
+VARIANT ?= release
+BUILD := build/$(VARIANT)
+
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+datarootdir ?= $(prefix)/share
+datadir ?= $(datarootdir)
+mandir ?= $(datarootdir)/man
+INSTALL ?= install
+
+ifndef V
+Q := @
+say = @printf '  %-6s %s\n'
+else
+say = @:
+endif
+
+# `make` in `make`, on all cores unless the user has said -j. What is installed is looked up anew by
+# the inner one, so that it sees what `deps` has just installed.
+make = $(MAKE) --no-print-directory \
+  $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+CCACHE := $(shell command -v ccache 2>/dev/null)
+# The option is for `sudo make install` in somebody's clone, where git would refuse to look.
+COMMIT := $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+BUILD_NUMBER ?= 0
+
+# What `deps` installs, by the names of Debian 12; `lint` adds its tools.
+debian_packages := g++ make pkg-config ccache git \
+  libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
+  libtomlplusplus-dev libssl-dev libboost-test-dev \
+  postgresql-15 postgresql-client-15 sqlite3 util-linux procps
+lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
+
+# Libraries. System headers, so that their warnings are not ours.
+packages := libpqxx fmt sqlite3 libcrypto libpq
+package_cflags := $(shell pkg-config --cflags $(packages) 2>/dev/null | sed 's/-I/-isystem /g')
+libraries := -lSQLiteCpp $(shell pkg-config --libs $(packages) 2>/dev/null) -lPocoJSON \
+  -lPocoFoundation -lpthread
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor \
+  -Woverloaded-virtual -Wold-style-cast
+ifdef CI
+warnings += -Werror
+endif
+
+variant_release := -O2 -g1
+variant_debug := -O0 -g
+variant_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+variant_tsan := -O1 -g -fsanitize=thread
+variant_coverage := -O0 -g --coverage
+ifndef variant_$(VARIANT)
+$(error unknown VARIANT '$(VARIANT)': release debug asan tsan coverage)
+endif
+
+compile = $(CCACHE) $(CXX) -std=c++20 -I. $(package_cflags) $(warnings) $(variant_$(VARIANT)) \
+  $(CPPFLAGS) $(CXXFLAGS)
+link = $(CXX) $(variant_$(VARIANT)) $(LDFLAGS)
+
+main_source := src/main.cpp
+fault_sources := src/base/fault_off.cpp src/base/fault_on.cpp
+sources := $(sort $(filter-out $(main_source) $(fault_sources), \
+  $(wildcard src/*/*.cpp journal/*.cpp convergers/*.cpp convergers/platform/*.cpp updater/*.cpp)))
+objects := $(sources:%.cpp=$(BUILD)/%.o)
+library := $(BUILD)/libconverge.a
+
+suites := unit pg cli
+support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.cpp)))
+suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
+bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
+all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
+  $(support_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
+
+.PHONY: all check test check-unit check-pg check-cli lint lint-now format bench demo deps install \
+  uninstall dist clean help FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: ## the binary, at build/converge (the default)
+	$(Q)$(make) build/converge
+
+# Always looked at, because another VARIANT may have left it pointing elsewhere.
+build/converge: $(BUILD)/converge FORCE
+	$(Q)ln -sfn $(VARIANT)/converge $@
+
+# One record of how things were compiled: when the flags change, everything is compiled again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(compile) $(link) $(libraries)' | cmp -s - $@ || \
+	  echo '$(compile) $(link) $(libraries)' > $@
+
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT) $(BUILD_NUMBER)' | cmp -s - $@ || echo '$(COMMIT) $(BUILD_NUMBER)' > $@
+
+$(BUILD)/src/base/version.o: $(BUILD)/commit
+$(BUILD)/src/base/version.o: version_flags = -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILD=$(BUILD_NUMBER)
+
+$(BUILD)/tests/%.o: test_flags := -DBOOST_TEST_DYN_LINK=
+
+$(BUILD)/%.o: %.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)$(compile) $(version_flags) $(test_flags) -MMD -MP -c $< -o $@
+
+$(library): $(objects)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/converge: $(BUILD)/src/main.o $(BUILD)/src/base/fault_off.o $(library)
+$(BUILD)/converge-debug: $(BUILD)/src/main.o $(BUILD)/src/base/fault_on.o $(library)
+$(BUILD)/converge $(BUILD)/converge-debug:
+	$(say) LINK $@
+	$(Q)$(link) $^ $(libraries) -o $@
+
+define suite_rule
+$(BUILD)/check-$1: $(call suite_objects,$1) $(support_objects) $(BUILD)/src/base/fault_off.o $(library)
+	$(say) LINK $$@
+	$(Q)$(link) $$^ $(libraries) -lboost_unit_test_framework -o $$@
+endef
+$(foreach s,$(suites),$(eval $(call suite_rule,$s)))
+
+$(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base/fault_off.o $(library)
+	$(say) LINK $@
+	$(Q)$(link) $^ $(libraries) -o $@
+
+suite_programs := $(suites:%=$(BUILD)/check-%)
+built := build/converge $(BUILD)/converge-debug
+
+check: deps ## install what is missing, build, run every test
+	$(Q)$(make) $(built) $(suite_programs)
+	$(Q)tests/run $(BUILD) $(suites)
+
+test: check
+
+check-unit check-pg check-cli: check-%: ## one suite
+	$(Q)$(make) $(built) $(BUILD)/check-$*
+	$(Q)tests/run $(BUILD) $*
+
+demo: deps ## a guided tour on a throwaway PostgreSQL
+	$(Q)$(make) build/converge
+	$(Q)tests/demo build/converge
+
+bench: deps ## measure against the bare work in PostgreSQL (ACCOUNTS= ROUNDS=)
+	$(Q)$(make) build/converge $(BUILD)/bench
+	$(Q)$(BUILD)/bench $(BUILD)/converge
+
+lint: deps ## formatting, static analysis, layers, scripts, man pages
+	$(Q)$(make) lint-now
+
+lint-now:
+	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILD=0' \
+	  tests/lint
+
+format: ## put the C++ sources into the project's format
+	$(Q)git ls-files -co --exclude-standard '*.cpp' '*.h' | xargs clang-format -i
+
+# Instant, and without root, when nothing is missing.
+deps: ## install the Debian packages that are missing
+	$(Q)installed=$$(dpkg-query -Wf '$${db:Status-Status} $${Package}\n' $(debian_packages) \
+	  2>/dev/null | sed -n 's/^installed //p'); \
+	missing=$$(printf '%s\n' $(debian_packages) | grep -vxF "$$installed" | xargs); \
+	[ -n "$$missing" ] || exit 0; \
+	apt_get() { \
+	  $$([ "$$(id -u)" -eq 0 ] || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@"; \
+	}; \
+	echo "installing $$missing"; \
+	apt_get install -y --no-install-recommends $$missing 2>/dev/null || \
+	  { apt_get update && apt_get install -y --no-install-recommends $$missing; }
+
+install: all ## into DESTDIR and prefix
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/converge/convergers
+	$(INSTALL) -m 755 $(BUILD)/converge $(DESTDIR)$(bindir)/converge
+	$(INSTALL) -m 644 $(bundled) $(DESTDIR)$(datadir)/converge/convergers
+
+uninstall: ## remove what install has put there
+	rm -f $(DESTDIR)$(bindir)/converge
+	rm -f $(patsubst convergers/platform/%,$(DESTDIR)$(datadir)/converge/convergers/%,$(bundled))
+	-rmdir $(DESTDIR)$(datadir)/converge/convergers $(DESTDIR)$(datadir)/converge
+
+dist: ## the sources of the last commit, as build/converge-COMMIT.tar.gz
+	$(Q)mkdir -p build
+	git archive --prefix=converge-$(COMMIT)/ -o build/converge-$(COMMIT).tar.gz HEAD
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+( [a-z-]+)*):.*## (.*)/\1|\3/p' Makefile | \
+	  while IFS='|' read -r targets text; do printf '  %-30s %s\n' "$$targets" "$$text"; done
+	@echo '  VARIANT=release|debug|asan|tsan|coverage   V=1   prefix=/usr/local   DESTDIR='
+
+-include $(all_objects:.o=.d)

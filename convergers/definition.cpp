@@ -1,0 +1,340 @@
+#include "convergers/definition.h"
+
+#include "convergers/directive.h"
+#include "convergers/setting_values.h"
+#include "convergers/source_text.h"
+#include "convergers/sql_lexer.h"
+#include "src/base/digest.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+namespace converge::convergers {
+namespace {
+
+constexpr std::size_t kLargestFile = 1024 * 1024;
+constexpr std::size_t kLongestTitle = 100;  // Characters.
+constexpr std::string_view kTooLargeHint = "Split it: one converger does one thing.";
+
+// A statement while its tokens go by.
+struct Section {
+  std::string_view kind;
+  std::string_view title;
+  std::size_t offset = 0;            // Of the directive's word.
+  std::optional<std::size_t> first;  // Offset of the first token.
+  std::size_t end = 0;               // After the last token.
+  bool ended = false;                // By a semicolon.
+};
+
+bool is_converger_file_name(std::string_view file_name) {
+  if (!file_name.ends_with(".sql")) return false;
+  file_name.remove_suffix(4);
+  return !file_name.empty() && file_name[0] >= 'a' && file_name[0] <= 'z' &&
+         file_name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
+             std::string_view::npos;
+}
+
+// The text of a line comment behind its dashes.
+std::string_view comment_text(const Token& comment) { return comment.text.substr(2); }
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+std::string_view without_trailing_blanks(std::string_view line) {
+  return line.substr(0, line.find_last_not_of(" \t\f\v") + 1);
+}
+
+// Lines joined, without the empty ones before the first and after the last that is not.
+std::string join_lines(const std::vector<std::string_view>& lines) {
+  const auto is_text = [](std::string_view line) { return !line.empty(); };
+  const auto first = std::find_if(lines.begin(), lines.end(), is_text);
+  const auto last = std::find_if(lines.rbegin(), std::make_reverse_iterator(first), is_text);
+  return fmt::format("{}", fmt::join(first, last.base(), "\n"));
+}
+
+// As `join_lines`, each line without the blanks that all of them start with.
+std::string join_unindented(std::vector<std::string_view> lines) {
+  auto indent = std::string_view::npos;
+  for (const auto line : lines) indent = std::min(indent, line.find_first_not_of(" \t"));
+  for (auto& line : lines) line.remove_prefix(std::min(indent, line.size()));
+  return join_lines(lines);
+}
+
+// What a token that does not end was to become.
+std::string_view quote_name(std::string_view text) {
+  if (text.starts_with("/*")) return "comment";
+  if (text.starts_with('$')) return "dollar quote";
+  return text[text.find_first_of("'\"")] == '"' ? "quoted name" : "string";
+}
+
+class Parser {
+ public:
+  Parser(const std::filesystem::path& path, std::string_view text) : source_(path, text) {
+    definition_.path = path;
+    definition_.name = path.stem().string();
+    definition_.text = text;
+  }
+
+  Definition parse();
+
+ private:
+  void check_text() const;
+
+  void take(const Token& token);
+  void take_comment(const Token& comment);
+  void take_description(const Token& comment);
+  void take_runbook(const Token& comment);
+  void take_directive(const Directive& directive);
+  void take_operator(const Directive& directive);
+  void take_setting(const Directive& directive);
+  void open_find(const Directive& directive);
+  void open_step(const Directive& directive);
+  void check_title(const Directive& directive) const;
+  void take_code(const Token& token);
+  void close_section();
+
+  [[noreturn]] void fail(std::size_t offset, std::string_view message, std::string hint) const {
+    throw source_.error(offset, message, std::move(hint));
+  }
+
+  SourceText source_;
+  Definition definition_;
+  std::vector<std::string_view> description_;
+  int description_line_ = 0;  // Of the last comment in it.
+  std::vector<std::string_view> runbook_;
+  int runbook_line_ = 0;  // Of the last comment in it; 0 when it is over.
+  std::set<std::string_view> given_;
+  std::optional<Section> section_;
+};
+
+Definition Parser::parse() {
+  check_text();
+  SqlLexer lexer(source_.text(), source_.start());
+  for (auto token = lexer.next(); token.kind != TokenKind::end; token = lexer.next()) take(token);
+  close_section();
+  const auto end = std::max(source_.text().find_last_not_of(" \t\r\n") + 1, source_.start());
+  if (!given_.contains("find")) {
+    fail(end, "there is no find", "Write `-- find:` and below it the query for the subjects.");
+  }
+  if (definition_.steps.empty()) {
+    fail(end, "there is no step",
+         "Write `-- step: TITLE` and below it the statement that corrects the subjects.");
+  }
+  definition_.description = join_lines(description_);
+  definition_.runbook = join_unindented(runbook_);
+  definition_.version = hex(sha256(definition_.text));
+  return std::move(definition_);
+}
+
+void Parser::check_text() const {
+  const auto text = source_.text();
+  const auto file_name = definition_.path.filename().string();
+  if (!is_converger_file_name(file_name)) {
+    fail(source_.start(), fmt::format("not the name of a converger file: {}", printable(file_name)),
+         "Use lower-case letters, digits and underscores, such as archive_account.sql.");
+  }
+  if (text.size() > kLargestFile) {
+    fail(source_.start(), fmt::format("the file has {} bytes, more than 1 MiB", text.size()),
+         std::string(kTooLargeHint));
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = utf8_length(text.substr(at));
+    if (text[at] == '\0') fail(at, "a NUL byte", "Save the file as UTF-8 text.");
+    if (length == 0) {
+      fail(at, fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text[at])),
+           "Save the file as UTF-8 text.");
+    }
+    at += length;
+  }
+}
+
+void Parser::take(const Token& token) {
+  switch (token.kind) {
+    case TokenKind::line_comment:
+      take_comment(token);
+      return;
+    case TokenKind::block_comment:
+      return;
+    case TokenKind::unterminated:
+      fail(token.offset, fmt::format("this {} does not end", quote_name(token.text)),
+           "Close it with the mark that belongs to it.");
+    default:
+      take_code(token);
+  }
+}
+
+void Parser::take_comment(const Token& comment) {
+  if (const auto directive = read_directive(source_, comment)) {
+    take_directive(*directive);
+  } else if (given_.empty()) {
+    take_description(comment);
+  } else if (runbook_line_ != 0) {
+    take_runbook(comment);
+  }
+}
+
+void Parser::take_description(const Token& comment) {
+  const auto line = source_.line(comment.offset);
+  auto text = without_trailing_blanks(comment_text(comment));
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  if (line > description_line_ + 1) description_.emplace_back();
+  description_.push_back(text);
+  description_line_ = line;
+}
+
+void Parser::take_runbook(const Token& comment) {
+  const auto line = source_.line(comment.offset);
+  const auto text = without_trailing_blanks(comment_text(comment));
+  const bool indented = text.size() > 2 && is_blank(text[0]) && is_blank(text[1]);
+  const bool goes_on = line == runbook_line_ + 1 && source_.starts_line(comment.offset) &&
+                       (text.empty() || indented);
+  runbook_line_ = goes_on ? line : 0;
+  if (goes_on) runbook_.push_back(text);
+}
+
+void Parser::take_directive(const Directive& directive) {
+  const auto word = directive.word;
+  runbook_line_ = 0;
+  if (word == "step") return open_step(directive);
+  if (word == "find") return open_find(directive);
+  if (given_.contains("find")) {
+    fail(directive.word_offset, fmt::format("{} stands below find", word),
+         "Move it above `-- find:`.");
+  }
+  if (!given_.insert(word).second && word != "listen") {
+    fail(directive.word_offset, fmt::format("{} is given twice", word), "Remove one of the two.");
+  }
+  if (word == "operator") return take_operator(directive);
+  take_setting(directive);
+}
+
+void Parser::take_operator(const Directive& directive) {
+  if (!directive.value.empty()) {
+    fail(directive.value_offset, "operator takes no value",
+         "Write the runbook on the lines below, with two blanks or more after the dashes.");
+  }
+  runbook_line_ = source_.line(directive.word_offset);
+}
+
+void Parser::take_setting(const Directive& directive) {
+  const auto problem = apply_setting(definition_.settings, directive.word, directive.value);
+  if (problem) fail(directive.value_offset + problem->offset, problem->message, problem->hint);
+}
+
+void Parser::open_find(const Directive& directive) {
+  if (!given_.insert("find").second) {
+    fail(directive.word_offset, "find is given twice", "A converger has one; join the queries.");
+  }
+  if (!directive.value.empty()) {
+    fail(directive.value_offset, "find takes no value",
+         "Put the query on the lines below `-- find:`.");
+  }
+  section_ = Section{.kind = "find", .title = {}, .offset = directive.word_offset, .first = {}};
+}
+
+void Parser::open_step(const Directive& directive) {
+  if (!given_.contains("find")) {
+    fail(directive.word_offset, "step stands above find", "Put `-- find:` and its query first.");
+  }
+  close_section();
+  check_title(directive);
+  section_ = Section{
+      .kind = "step", .title = directive.value, .offset = directive.word_offset, .first = {}};
+}
+
+void Parser::check_title(const Directive& directive) const {
+  const auto title = directive.value;
+  if (title.empty()) {
+    fail(directive.value_offset, "step has no title",
+         "Write what it does, such as `-- step: archive clusters`.");
+  }
+  const auto is_start = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; };
+  const auto length = std::count_if(title.begin(), title.end(), is_start);
+  if (length > static_cast<std::ptrdiff_t>(kLongestTitle)) {
+    fail(directive.value_offset,
+         fmt::format("the title has {} characters, more than {}", length, kLongestTitle),
+         "Shorten it; put the rest into a comment.");
+  }
+  for (const auto& step : definition_.steps) {
+    if (step.title != title) continue;
+    fail(directive.value_offset, fmt::format("two steps have the title {}", printable(title)),
+         fmt::format("The other stands above the statement in line {}; rename one.", step.line));
+  }
+}
+
+void Parser::take_code(const Token& token) {
+  if (!section_) {
+    fail(token.offset, "SQL that belongs to no directive",
+         "Put `-- find:` on a line above the query for the subjects.");
+  }
+  if (section_->ended) {
+    fail(token.offset, fmt::format("a second statement in this {}", section_->kind),
+         section_->kind == "find" ? "Put `-- step: TITLE` above it if it corrects something."
+                                  : "Put `-- step: TITLE` on a line above it.");
+  }
+  if (token.kind == TokenKind::parameter) {
+    fail(token.offset, "parameters are not available in a definition",
+         "In a step, the relation subject has the columns of find.");
+  }
+  if (token.text == "\\") {
+    fail(token.offset, "psql meta-commands are not available in a definition",
+         "Write SQL that the server understands.");
+  }
+  if (token.text == ";") {
+    if (!section_->first) fail(token.offset, "an empty statement", "Remove the semicolon.");
+    section_->ended = true;
+    return;
+  }
+  if (!section_->first) section_->first = token.offset;
+  section_->end = token.offset + token.text.size();
+}
+
+void Parser::close_section() {
+  if (!section_) return;
+  const auto& section = *section_;
+  if (!section.first) {
+    fail(section.offset, fmt::format("this {} has no statement", section.kind),
+         "Put one SQL statement below it.");
+  }
+  const auto first = *section.first;
+  Statement statement{.title = std::string(section.title),
+                      .sql = std::string(source_.text().substr(first, section.end - first)),
+                      .line = source_.line(first),
+                      .column = source_.column(first)};
+  if (section.kind == "find") {
+    definition_.find = std::move(statement);
+  } else {
+    definition_.steps.push_back(std::move(statement));
+  }
+  section_.reset();
+}
+
+}  // namespace
+
+Definition parse_definition(const std::filesystem::path& path, std::string_view text) {
+  return Parser(path, text).parse();
+}
+
+Definition load_definition(const std::filesystem::path& path) {
+  require_trusted(path);
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(path, failure);
+  // Before it is read: a path given by mistake may be very large, or a device without an end.
+  if (!failure && size > kLargestFile) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}:1:1: the file has {} bytes, more than 1 MiB", path.native(), size),
+                std::string(kTooLargeHint));
+  }
+  if (failure) {
+    throw Error(ErrorKind::usage,
+                fmt::format("cannot read {}: {}", path.native(), system_reason(failure.value())),
+                "A converger file is a regular file.");
+  }
+  return parse_definition(path, read_file(path));
+}
+
+}  // namespace converge::convergers

@@ -1,0 +1,84 @@
+#include "convergers/registry.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "src/base/text.h"
+
+namespace converge::convergers {
+
+namespace {
+
+bool is_definition(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  return name.ends_with(".sql") && !name.ends_with(".test.sql") && name != "schema.sql" &&
+         !name.starts_with('.');
+}
+
+std::vector<std::filesystem::path> definition_files(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> paths;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_definition(entry->path())) paths.push_back(entry->path());
+  }
+  if (error) {
+    throw Error(ErrorKind::usage,
+                fmt::format("cannot read the directory of convergers {}: {}", directory.string(),
+                            error.message()),
+                "Name it with --convergers DIR, CONVERGE_CONVERGERS, or `directory` under "
+                "[convergers] in the configuration.");
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+}  // namespace
+
+SqlConverger* Registry::find(const std::string& name) const {
+  for (const auto& converger : convergers) {
+    if (converger->profile().name == name) return converger.get();
+  }
+  return nullptr;
+}
+
+const Broken* Registry::find_broken(const std::string& name) const {
+  const auto found = std::find_if(broken.begin(), broken.end(),
+                                  [&](const Broken& file) { return file.name == name; });
+  return found == broken.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Registry::names() const {
+  std::vector<std::string> names;
+  for (const auto& converger : convergers) names.push_back(converger->profile().name);
+  for (const Broken& file : broken) names.push_back(file.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Registry load_registry(const std::filesystem::path& directory) {
+  Registry registry;
+  for (const std::filesystem::path& path : definition_files(directory)) {
+    try {
+      registry.convergers.push_back(std::make_unique<SqlConverger>(load_definition(path)));
+    } catch (const Error& error) {
+      registry.broken.push_back({path.stem().string(), path, error});
+    }
+  }
+  return registry;
+}
+
+void require_known(const Registry& registry, std::span<const std::string> names) {
+  const std::vector<std::string> known = registry.names();
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto near = nearest(name, known);
+    throw Error(ErrorKind::usage, fmt::format("there is no converger {}", printable(name)),
+                near ? fmt::format("Did you mean {}?", *near)
+                     : std::string("`converge list` shows them all."));
+  }
+}
+
+}  // namespace converge::convergers

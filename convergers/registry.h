@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "convergers/sql_converger.h"
+#include "src/base/error.h"
+
+namespace converge::convergers {
+
+/// A definition file that cannot be used.
+struct Broken {
+  std::string name;
+  std::filesystem::path path;
+  Error error;
+};
+
+/// What a directory of definitions holds, in the order of the names.
+struct Registry {
+  std::vector<std::unique_ptr<SqlConverger>> convergers;
+  std::vector<Broken> broken;
+
+  SqlConverger* find(const std::string& name) const;
+  const Broken* find_broken(const std::string& name) const;
+  /// Of good and broken ones.
+  std::vector<std::string> names() const;
+};
+
+/// Loads each NAME.sql of a directory; `NAME.test.sql` and `schema.sql`, which tests and
+/// demonstrations load, are no definitions. A bad file harms no other. Throws `Error{usage}` when
+/// there is no such directory.
+Registry load_registry(const std::filesystem::path& directory);
+
+/// Throws `Error{usage}` with the nearest name for the first of `names` that there is no file of.
+void require_known(const Registry& registry, std::span<const std::string> names);
+
+}  // namespace converge::convergers

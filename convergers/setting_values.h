@@ -1,0 +1,28 @@
+#pragma once
+
+#include "src/engine/settings.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace converge::convergers {
+
+/// What is wrong with the value of a setting.
+struct ValueProblem {
+  std::string message;
+  std::string hint;
+  std::size_t offset = 0;  ///< In the value, in bytes.
+};
+
+/// The names of the settings that a definition may carry.
+std::span<const std::string> setting_names();
+
+/// Puts `value`, without blanks around it, into the setting `name`, which `setting_names` holds.
+/// Nullopt when that is done; otherwise `settings` is as it was.
+std::optional<ValueProblem> apply_setting(engine::Settings& settings, std::string_view name,
+                                          std::string_view value);
+
+}  // namespace converge::convergers

@@ -1,0 +1,280 @@
+#include "convergers/sql_converger.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "convergers/sql_lexer.h"
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+namespace converge::convergers {
+
+namespace {
+
+bool is_word(std::string_view text, std::string_view word) {
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+Token next_code(SqlLexer& lexer) {
+  while (true) {
+    const Token token = lexer.next();
+    if (token.kind != TokenKind::line_comment && token.kind != TokenKind::block_comment) {
+      return token;
+    }
+  }
+}
+
+/// The server counts lines from the first of the statement; the reader counts them in the file.
+Error in_file(const Error& error, const Definition& definition, const Statement& statement) {
+  std::string message = error.what();
+  int line = statement.line;
+  unsigned long offset = 0;
+  if (message.starts_with("line ")) {
+    const auto colon = message.find(": ");
+    offset = std::stoul(message.substr(5, colon - 5));
+    line += static_cast<int>(offset) - 1;
+    message.erase(0, colon + 2);
+  }
+  const std::string what = statement.title.empty() ? "find" : "step " + statement.title;
+  return {error.kind(),
+          fmt::format("{}:{}: {}: {}", definition.path.string(), line, what, message), error.hint(),
+          error.sqlstate()};
+}
+
+template <typename Call>
+auto located(const Definition& definition, const Statement& statement, const Call& call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::failure || error.sqlstate().empty()) throw;
+    throw in_file(error, definition, statement);
+  }
+}
+
+/// The name of what failed in front, for an error of a running pass.
+template <typename Call>
+auto named(const std::string& what, const Call& call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    throw error.within(what);
+  }
+}
+
+engine::Profile make_profile(const Definition& definition) {
+  engine::Profile profile{.name = definition.name,
+                          .version = definition.version,
+                          .text = definition.text,
+                          .description = definition.description,
+                          .runbook = definition.runbook,
+                          .path = definition.path,
+                          .settings = definition.settings,
+                          .steps = {}};
+  for (const Statement& step : definition.steps) profile.steps.push_back(step.title);
+  return profile;
+}
+
+}  // namespace
+
+std::string with_relation(std::string_view sql, const std::string& relation) {
+  SqlLexer lexer(sql);
+  const Token first = next_code(lexer);
+  if (first.kind != TokenKind::word || !is_word(first.text, "with")) {
+    return fmt::format("with {} {}", relation, sql);
+  }
+  std::size_t insert = first.offset + first.text.size();
+  const Token second = next_code(lexer);
+  if (second.kind == TokenKind::word && is_word(second.text, "recursive")) {
+    insert = second.offset + second.text.size();
+  }
+  return fmt::format("{} {},{}", sql.substr(0, insert), relation, sql.substr(insert));
+}
+
+SqlConverger::SqlConverger(Definition definition)
+    : definition_(std::move(definition)), profile_(make_profile(definition_)) {}
+
+/// The statement's own line breaks stay; the closing parenthesis stands on a new line, as the
+/// statement may end in a comment.
+std::string SqlConverger::find_query(std::string_view condition) const {
+  return fmt::format("select * from ({}\n) converge_find {}", definition_.find.sql, condition);
+}
+
+std::string SqlConverger::subject_relation() const {
+  std::vector<std::string> names;
+  std::vector<std::string> arrays;
+  std::vector<std::string> elements;
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const Type& type = types_[i];
+    names.push_back(postgres::quote_name(columns_[i]));
+    arrays.push_back(fmt::format("${}::{}[]", i + 1, type.is_array ? "text" : type.name));
+    elements.push_back(fmt::format("c{}", i + 1));
+    values.push_back(type.is_array ? fmt::format("c{}::{}", i + 1, type.name) : elements.back());
+  }
+  return fmt::format("subject ({}) as (select {} from unnest({}) as converge_chunk ({}))",
+                     fmt::join(names, ", "), fmt::join(values, ", "), fmt::join(arrays, ", "),
+                     fmt::join(elements, ", "));
+}
+
+std::string SqlConverger::step_query(std::size_t step) const {
+  return with_relation(definition_.steps[step].sql, subject_relation());
+}
+
+std::string SqlConverger::statement_name(std::string_view part) const {
+  return fmt::format("{}.{}.{}", profile_.name, profile_.version.substr(0, 16), part);
+}
+
+void SqlConverger::inspect(postgres::Session& session) {
+  columns_.clear();
+  types_.clear();
+  inspect_find(session);
+  const auto key_type = session.describe(find_query("")).at(0).type;
+  std::vector<std::string> returned = columns_;
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    inspect_step(session, step, key_type, returned);
+  }
+  require_redacted_columns(returned);
+}
+
+void SqlConverger::inspect_find(postgres::Session& session) {
+  const Statement& find = definition_.find;
+  const auto columns = located(definition_, find, [&] { return session.describe(find_query("")); });
+  const auto refuse = [&](const std::string& what, const std::string& hint) {
+    throw in_file(Error(ErrorKind::failure, what, hint), definition_, find);
+  };
+  if (columns.empty()) refuse("it returns no columns", "Select the key of the subject first.");
+  std::vector<std::string> asked;
+  std::vector<std::string> aliases;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (std::find(columns_.begin(), columns_.end(), columns[i].name) != columns_.end()) {
+      refuse(fmt::format("it returns the column {} twice", columns[i].name),
+             "Give one of them another name with `as`.");
+    }
+    columns_.push_back(columns[i].name);
+    aliases.push_back(fmt::format("c{}", i + 1));
+  }
+  // pg_typeof tells a domain from its base type, which a description of the statement does not. With
+  // `limit 0` nothing is fetched.
+  for (const std::string& alias : aliases) {
+    asked.push_back(fmt::format("pg_typeof((select {} from ({}\n) converge_find ({}) limit 0))",
+                                alias, find.sql, fmt::join(aliases, ", ")));
+  }
+  const postgres::Rows types = located(definition_, find, [&] {
+    return session.execute(
+        fmt::format("select format_type(t.oid, -1), t.typcategory, t.typtype from "
+                    "unnest(array[{}]::oid[]) with ordinality a (oid, place) join pg_type t using "
+                    "(oid) order by a.place",
+                    fmt::join(asked, ", ")));
+  });
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (types.at(i, 2) == "p") {
+      refuse(fmt::format("column {} is of the pseudo-type {}", columns_[i], *types.at(i, 0)),
+             "Cast it to a real type.");
+    }
+    types_.push_back({std::string(*types.at(i, 0)), types.at(i, 1) == "A"});
+  }
+}
+
+void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
+                                std::uint32_t key_type, std::vector<std::string>& returned) const {
+  const Statement& statement = definition_.steps[step];
+  const auto columns =
+      located(definition_, statement, [&] { return session.describe(step_query(step)); });
+  const auto refuse = [&](const std::string& what) {
+    throw in_file(Error(ErrorKind::failure, what,
+                        "End the step with `returning subject.KEY, ...`: the journal records a "
+                        "change by the rows that the step returns."),
+                  definition_, statement);
+  };
+  if (columns.empty()) refuse("it returns no columns, so its changes could not be recorded");
+  if (columns.front().type != key_type) {
+    const std::string oids =
+        fmt::format("select {}::regtype::text, {}::regtype::text", columns.front().type, key_type);
+    const postgres::Rows types = session.execute(oids);
+    refuse(fmt::format("its first column, {}, is of type {}; the key, {}, is {}",
+                       columns.front().name, *types.at(0, 0), columns_.front(), *types.at(0, 1)));
+  }
+  for (const auto& column : columns) returned.push_back(column.name);
+}
+
+void SqlConverger::require_redacted_columns(const std::vector<std::string>& returned) const {
+  for (const std::string& column : profile_.settings.redact) {
+    const std::string place = definition_.path.string() + ": redact";
+    if (column == columns_.front()) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("{}: {} is the key, by which the journal knows the subject", place,
+                              column),
+                  "Let find return another unique column first, such as a surrogate key.");
+    }
+    if (std::find(returned.begin(), returned.end(), column) == returned.end()) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("{}: neither find nor a step returns a column {}", place, column),
+                  "Name the columns as the statements return them.");
+    }
+  }
+}
+
+void SqlConverger::prepare(postgres::Session& session) const {
+  located(definition_, definition_.find, [&] {
+    session.prepare(statement_name("again"),
+                    find_query(fmt::format("where converge_find.{} = any($1::{}[])",
+                                           postgres::quote_name(columns_.front()),
+                                           types_.front().name)));
+  });
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    located(definition_, definition_.steps[step], [&] {
+      session.prepare(statement_name(fmt::format("step{}", step)), step_query(step));
+    });
+  }
+}
+
+void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards& shards) const {
+  std::string condition;
+  if (!shards.all()) {
+    condition = fmt::format(
+        "where ((hashtextextended(converge_find.{}::text, 0) % {} + {}) % {}) in ({})",
+        postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
+        fmt::join(shards.mine, ", "));
+  }
+  transaction.session().queue(
+      fmt::format("declare converge_find no scroll cursor for {}; ", find_query(condition)));
+}
+
+engine::Subjects SqlConverger::next(postgres::Transaction& transaction, std::size_t at_most) const {
+  return named("find", [&] {
+    return engine::Subjects(
+        transaction.execute(fmt::format("fetch forward {} from converge_find", at_most)));
+  });
+}
+
+engine::Subjects SqlConverger::find_again(postgres::Transaction& transaction,
+                                          const engine::Subjects& known) const {
+  return named("find", [&] {
+    const std::string keys = known.array(0);
+    return engine::Subjects(
+        transaction.execute_prepared(statement_name("again"), std::span(&keys, 1)));
+  });
+}
+
+std::vector<engine::StepChanges> SqlConverger::converge(postgres::Transaction& transaction,
+                                                        const engine::Subjects& subjects) const {
+  std::vector<std::string> parameters;
+  for (std::size_t column = 0; column < columns_.size(); ++column) {
+    parameters.push_back(subjects.array(column));
+  }
+  std::vector<engine::StepChanges> changes;
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    const std::string& title = definition_.steps[step].title;
+    changes.push_back({title, named("step " + title, [&] {
+                         return transaction.execute_prepared(
+                             statement_name(fmt::format("step{}", step)), parameters);
+                       })});
+  }
+  return changes;
+}
+
+}  // namespace converge::convergers

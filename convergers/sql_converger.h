@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convergers/definition.h"
+#include "src/engine/converger.h"
+
+namespace converge::convergers {
+
+/// A converger whose find and steps are the SQL of a definition file.
+///
+/// In a step, `subject` is a common table expression with the columns and types of find, made from
+/// one array parameter a column: one prepared statement and one round trip serve a whole chunk.
+class SqlConverger : public engine::Converger {
+ public:
+  explicit SqlConverger(Definition definition);
+
+  const engine::Profile& profile() const override { return profile_; }
+  void inspect(postgres::Session& session) override;
+  const std::vector<std::string>& columns() const override { return columns_; }
+  void prepare(postgres::Session& session) const override;
+  void find(postgres::Transaction& transaction, const engine::Shards& shards) const override;
+  engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override;
+  engine::Subjects find_again(postgres::Transaction& transaction,
+                              const engine::Subjects& known) const override;
+  std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
+                                            const engine::Subjects& subjects) const override;
+
+  /// Warnings about statements that would scan a large table on every pass, from the server's own
+  /// plans. After `prepare`; executes nothing.
+  std::vector<std::string> plan_warnings(postgres::Session& session) const;
+
+  const Definition& definition() const { return definition_; }
+
+ private:
+  struct Type {
+    std::string name;       ///< As SQL text, qualified where needed.
+    bool is_array = false;  ///< Cannot be an element of an array, and travels as text.
+  };
+  void inspect_find(postgres::Session& session);
+  void inspect_step(postgres::Session& session, std::size_t step, std::uint32_t key_type,
+                    std::vector<std::string>& returned) const;
+  void require_redacted_columns(const std::vector<std::string>& returned) const;
+  std::string find_query(std::string_view condition) const;
+  std::string step_query(std::size_t step) const;
+  std::string subject_relation() const;
+  std::string statement_name(std::string_view part) const;
+
+  Definition definition_;
+  engine::Profile profile_;
+  std::vector<std::string> columns_;
+  std::vector<Type> types_;
+};
+
+/// `sql` with the common table expression `relation` in front, merged into a WITH clause that it may
+/// begin with, and without a new line, so that lines keep their numbers.
+std::string with_relation(std::string_view sql, const std::string& relation);
+
+}  // namespace converge::convergers

@@ -1,0 +1,225 @@
+#include "journal/database.h"
+
+#include "journal/schema.h"
+#include "src/base/clock.h"
+#include "src/base/digest.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace converge::journal {
+namespace {
+
+constexpr int kBusyTimeoutMs = 10'000;
+constexpr std::size_t kJournalIdBytes = 16;
+
+std::string reason_of(int error) { return std::generic_category().message(error); }
+
+/// A file or a rename is on disk only when its directory is.
+void sync_directory_of(const std::filesystem::path& file) {
+  const auto directory = file.has_parent_path() ? file.parent_path() : ".";
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+}
+
+/// SQLite would create it with the mode that the umask leaves. Only a file that is not there is
+/// opened here: closing any descriptor of a database drops the locks that SQLite has on it.
+void create_private_file(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    throw write_error(file, reason_of(errno));
+  }
+  ::close(descriptor);
+  sync_directory_of(file);
+}
+
+/// SQLite falls back to reading when it may not write, and would say so only at the first entry.
+void require_writable(const std::filesystem::path& file) {
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
+    throw write_error(file, reason_of(errno));
+  }
+}
+
+/// Without this, the last connection to close would delete the WAL, and then a reader that may not
+/// write the directory could not open the journal.
+void keep_wal_on_close(SQLite::Database& database) {
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+void configure(SQLite::Database& database) {
+  keep_wal_on_close(database);
+  database.exec("pragma synchronous = full");
+  database.exec("pragma wal_autocheckpoint = 4000");
+  database.exec("pragma journal_size_limit = 67108864");
+}
+
+void require_ours(const std::filesystem::path& file, const SchemaState& state) {
+  if (state.application_id != kApplicationId) {
+    throw Error(ErrorKind::usage, fmt::format("{} is not a journal of converge", file.string()),
+                "It is another program's SQLite database and was left as it is: name another file "
+                "with --journal.");
+  }
+  if (state.version > kSchemaVersion) {
+    throw Error(ErrorKind::usage,
+                fmt::format("journal {} has schema {}, and this build of converge knows only {}",
+                            file.string(), state.version, kSchemaVersion),
+                "A newer build of converge has written it: run that one, or update this one.");
+  }
+}
+
+std::unique_ptr<SQLite::Database> open_read_only(const std::string& name, int flags) {
+  auto database = std::make_unique<SQLite::Database>(
+      name, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | flags, kBusyTimeoutMs);
+  keep_wal_on_close(*database);
+  schema_state(*database);  // Opening reads nothing yet.
+  return database;
+}
+
+/// `file` as an SQLite URI (https://www.sqlite.org/uri.html).
+std::string immutable_uri(const std::filesystem::path& file) {
+  std::string uri = "file:";
+  for (const char byte : std::filesystem::absolute(file).string()) {
+    uri += byte == '?' || byte == '#' || byte == '%'
+               ? fmt::format("%{:02X}", static_cast<unsigned char>(byte))
+               : std::string(1, byte);
+  }
+  return uri + "?immutable=1";
+}
+
+bool is_missing_wal(const std::filesystem::path& file, const SQLite::Exception& error) {
+  const int code = error.getErrorCode() & 0xff;
+  return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
+         !std::filesystem::exists(file.string() + "-wal");
+}
+
+/// A copy where this user may not write has no WAL, and none can be made. A file that a writer has
+/// open does have one, so nobody changes this one while it is read as immutable.
+std::unique_ptr<SQLite::Database> open_somehow(const std::filesystem::path& file) {
+  try {
+    return open_read_only(file.string(), 0);
+  } catch (const SQLite::Exception& error) {
+    if (!is_missing_wal(file, error)) {
+      throw;
+    }
+    return open_read_only(immutable_uri(file), SQLite::OPEN_URI);
+  }
+}
+
+std::string compact_utc() {
+  auto text = format_utc(wall_time_us()).substr(0, 19);
+  text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == '-' || c == ':'; }),
+             text.end());
+  return text + "Z";
+}
+
+std::filesystem::path unused_name_beside(const std::filesystem::path& file) {
+  const auto wanted = fmt::format("{}.corrupt-{}", file.string(), compact_utc());
+  auto name = wanted;
+  for (int number = 2; std::filesystem::exists(name); ++number) {
+    name = fmt::format("{}-{}", wanted, number);
+  }
+  return name;
+}
+
+}  // namespace
+
+std::optional<FileIdentity> identity_of(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return FileIdentity{status.st_dev, status.st_ino};
+}
+
+OpenedDatabase open_for_writing(const std::filesystem::path& file) {
+  if (!identity_of(file)) {
+    create_private_file(file);
+  }
+  require_writable(file);
+  OpenedDatabase opened;
+  opened.database = std::make_unique<SQLite::Database>(
+      file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
+  opened.identity = identity_of(file).value_or(FileIdentity{});
+  const auto state = schema_state(*opened.database);
+  if (!state.empty) {
+    require_ours(file, state);
+  }
+  configure(*opened.database);
+  if (state.empty) {
+    create_schema(*opened.database, hex(random_bytes(kJournalIdBytes)));
+    opened.begun = true;
+  }
+  return opened;
+}
+
+std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& file) {
+  if (!identity_of(file)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("no journal at {}: {}", file.string(), reason_of(errno)),
+                "The first pass that acts begins one; --journal names another file.");
+  }
+  try {
+    auto database = open_somehow(file);
+    require_ours(file, schema_state(*database));
+    return database;
+  } catch (const SQLite::Exception& error) {
+    if ((error.getErrorCode() & 0xff) == SQLITE_NOTADB) {
+      throw Error(ErrorKind::usage, fmt::format("{} is not a journal of converge", file.string()),
+                  "It is no SQLite database: name another file with --journal.");
+    }
+    throw read_error(file, error);
+  }
+}
+
+std::filesystem::path move_aside(const std::filesystem::path& file) {
+  const auto target = unused_name_beside(file);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code error;
+    std::filesystem::rename(file.string() + suffix, target.string() + suffix, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+      throw write_error(file, fmt::format("it is corrupt and cannot be moved aside to {}: {}",
+                                          target.string(), error.message()));
+    }
+  }
+  sync_directory_of(file);
+  return target;
+}
+
+bool is_corruption(const SQLite::Exception& error) {
+  const int code = error.getErrorCode() & 0xff;
+  return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+Error write_error(const std::filesystem::path& file, std::string_view reason) {
+  return {ErrorKind::failure,
+          fmt::format("journal {} cannot be written: {}", file.string(), reason),
+          "Nothing is committed in PostgreSQL without its record in the journal: see to the space "
+          "on its file system and to its owner and mode; converge goes on as soon as it can write "
+          "again."};
+}
+
+Error write_error(const std::filesystem::path& file, const SQLite::Exception& error) {
+  return write_error(
+      file, fmt::format("{} (SQLite code {})", error.what(), error.getExtendedErrorCode()));
+}
+
+Error read_error(const std::filesystem::path& file, const SQLite::Exception& error) {
+  return {ErrorKind::failure,
+          fmt::format("journal {} cannot be read: {} (SQLite code {})", file.string(), error.what(),
+                      error.getExtendedErrorCode()),
+          is_corruption(error) ? "The next command that writes moves the damaged file aside."
+                               : "See to the owner and mode of the file and its directory."};
+}
+
+}  // namespace converge::journal

@@ -1,0 +1,61 @@
+#include "journal/detail.h"
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+#include <Poco/Exception.h>
+#include <Poco/JSON/Object.h>
+#include <Poco/JSON/Parser.h>
+#include <fmt/format.h>
+
+#include <sstream>
+
+namespace converge::journal {
+namespace {
+
+Poco::JSON::Object::Ptr parse_object(const std::string& text) {
+  return Poco::JSON::Parser().parse(text).extract<Poco::JSON::Object::Ptr>();
+}
+
+}  // namespace
+
+std::string txn_detail(const Txn& txn, const ProcessIdentity& writer) {
+  return fmt::format(R"({{"xid":{},"system_identifier":{},"timeline":{},"database":{},)"
+                     R"("pid":{},"started":{},"boot_id":{}}})",
+                     json_string(txn.xid), json_string(txn.server.system_identifier),
+                     txn.server.timeline, json_string(txn.database), writer.pid, writer.started,
+                     json_string(writer.boot_id));
+}
+
+void read_txn_detail(const std::string& detail, Unsettled& unsettled) {
+  Unsettled read = unsettled;
+  try {
+    const auto object = parse_object(detail);
+    read.txn.xid = object->getValue<std::string>("xid");
+    read.txn.server.system_identifier = object->getValue<std::string>("system_identifier");
+    read.txn.server.timeline = object->getValue<std::int64_t>("timeline");
+    read.txn.database = object->getValue<std::string>("database");
+    read.writer.pid = object->getValue<std::int64_t>("pid");
+    read.writer.started = object->getValue<std::int64_t>("started");
+    read.writer.boot_id = object->getValue<std::string>("boot_id");
+  } catch (const Poco::Exception&) {
+    return;
+  }
+  unsettled = std::move(read);
+}
+
+std::string hold_detail(const Hold& hold, const std::string& extra) {
+  try {
+    auto object = parse_object(extra.empty() ? "{}" : extra);
+    object->set("digest", hold.digest);
+    object->set("allowed", hold.allowed);
+    std::ostringstream text;
+    object->stringify(text);
+    return text.str();
+  } catch (const Poco::Exception& error) {
+    throw Error(ErrorKind::failure, fmt::format("the detail of a hold on {} is no JSON object: {}",
+                                                hold.converger, error.displayText()));
+  }
+}
+
+}  // namespace converge::journal

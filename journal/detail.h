@@ -1,0 +1,26 @@
+#pragma once
+
+#include "journal/entry.h"
+#include "journal/journal.h"
+
+#include <string>
+
+namespace converge::journal {
+
+/// The detail of a `txn` entry: which transaction of which server, and which process writes it.
+///
+///     {"xid":"734","system_identifier":"7298...","timeline":1,"database":"prod",
+///      "pid":4711,"started":123456,"boot_id":"..."}
+///
+/// The two wide unsigned numbers are strings, because JSON's numbers are doubles to many readers.
+std::string txn_detail(const Txn& txn, const ProcessIdentity& writer);
+
+/// Reads it back into `txn` and `writer`. What is not there or not readable stays empty: such a
+/// transaction belongs to no server and no process, so recovery calls its outcome unknown.
+void read_txn_detail(const std::string& detail, Unsettled& unsettled);
+
+/// The detail of a `hold` or `release` entry: `extra` (a JSON object, or empty) with the digest and
+/// the number that is allowed added. Throws `Error{failure}` when `extra` is no JSON object.
+std::string hold_detail(const Hold& hold, const std::string& extra);
+
+}  // namespace converge::journal

@@ -1,0 +1,273 @@
+#include "journal/journal.h"
+
+#include "journal/detail.h"
+#include "journal/key.h"
+#include "journal/session.h"
+#include "journal/state.h"
+#include "journal/writer.h"
+#include "src/base/clock.h"
+#include "src/base/error.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include <mutex>
+
+namespace converge::journal {
+namespace {
+
+/// Read from the caller, and their details digested, before the lock is taken.
+constexpr std::size_t kEarlyBytes = 1024 * 1024;
+
+struct Digested {
+  Inconsistency inconsistency;
+  Digest detail_sha;
+};
+
+std::vector<Digested> read_early(const std::function<bool(Inconsistency&)>& next, bool& more) {
+  std::vector<Digested> early;
+  Sha256 sha;
+  Inconsistency found;
+  for (std::size_t bytes = 0; bytes < kEarlyBytes && (more = next(found));) {
+    bytes += sizeof(Digested) + found.subject.size() + found.detail.size();
+    const auto detail_sha = sha.update(found.detail).finish();
+    early.push_back({std::move(found), detail_sha});
+    found = {};
+  }
+  return early;
+}
+
+/// Appends inconsistencies of one transaction, with one entry's memory.
+class InconsistencyAppender {
+ public:
+  InconsistencyAppender(Writer& writer, const Entry& txn, std::int64_t txn_seq,
+                        std::int64_t time_us)
+      : writer_(writer), time_us_(time_us) {
+    entry_.kind = Kind::inconsistency;
+    entry_.pass = txn.pass;
+    entry_.definition = txn.definition;
+    entry_.txn = txn_seq;
+    entry_.outcome = Outcome::pending;
+  }
+
+  void append(Inconsistency& found, const std::optional<Digest>& detail_sha = std::nullopt) {
+    entry_.subject = std::move(found.subject);
+    entry_.label = std::move(found.label);
+    entry_.count = found.count;
+    entry_.detail = std::move(found.detail);
+    writer_.append(entry_, time_us_, detail_sha);
+    found = {};
+  }
+
+ private:
+  Writer& writer_;
+  std::int64_t time_us_;
+  Entry entry_;
+};
+
+Error not_held(const std::string& converger) {
+  return {ErrorKind::usage, fmt::format("converger {} is not held", converger),
+          "`converge list` shows what is."};
+}
+
+void require_held(const std::optional<HeldDefinition>& held, const std::string& converger,
+                  const std::optional<std::string>& digest) {
+  if (!held || (held->hold.released && held->hold.released_digest == digest.value_or(""))) {
+    throw not_held(converger);
+  }
+  if (digest && *digest != held->hold.digest) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("converger {} is held for the set {}, not for {}", converger, held->hold.digest,
+                    *digest),
+        fmt::format("The set has changed: look at it again with `converge plan {}`.", converger));
+  }
+}
+
+}  // namespace
+
+class Journal::Implementation {
+ public:
+  Implementation(std::filesystem::path file, std::string actor,
+                 std::function<void(const std::string&)> notice)
+      : file_(std::move(file)), session_(file_, std::move(actor), std::move(notice)) {}
+
+  std::filesystem::path file_;
+  ProcessIdentity process_ = this_process();
+  Session session_;
+  std::mutex pass_mutex_;  ///< Several threads share a pass; one of them gives it its id.
+
+  std::int64_t append(PassId& pass, Entry entry) {
+    const std::scoped_lock guard(pass_mutex_);
+    std::int64_t seq = 0;
+    session_.write([&](Writer& writer) {
+      seq = writer.next_seq();
+      if (!entry.pass) {
+        entry.pass = pass.id != 0 ? pass.id : seq;
+      }
+      writer.append(entry, wall_time_us());
+    });
+    if (pass.id == 0) {
+      pass.id = *entry.pass;
+    }
+    return seq;
+  }
+};
+
+Journal::Journal(std::filesystem::path file, std::string actor,
+                 std::function<void(const std::string&)> notice)
+    : implementation_(
+          std::make_unique<Implementation>(std::move(file), std::move(actor), std::move(notice))) {}
+
+Journal::~Journal() = default;
+
+void Journal::register_definition(const DefinitionId& id, const std::string& text) {
+  implementation_->session_.register_definition(id, text);
+}
+
+std::int64_t Journal::append_pending(PassId& pass, const DefinitionId& definition, const Txn& txn,
+                                     const std::function<bool(Inconsistency&)>& next) {
+  bool more = true;
+  auto early = read_early(next, more);
+  Entry entry{.kind = Kind::txn,
+              .definition = definition,
+              .outcome = Outcome::pending,
+              .detail = txn_detail(txn, implementation_->process_)};
+  std::int64_t seq = 0;
+  const std::scoped_lock guard(implementation_->pass_mutex_);
+  implementation_->session_.write_pending([&](Writer& writer) {
+    const auto now_us = wall_time_us();
+    entry.pass = pass.id != 0 ? pass.id : writer.next_seq();
+    seq = writer.append(entry, now_us);
+    InconsistencyAppender appender(writer, entry, seq, now_us);
+    for (auto& [found, detail_sha] : early) {
+      appender.append(found, detail_sha);
+    }
+    for (Inconsistency found; more && next(found);) {
+      appender.append(found);
+    }
+    return seq;
+  });
+  pass.id = *entry.pass;
+  return seq;
+}
+
+void Journal::append_outcome(PassId pass, const DefinitionId& definition, std::int64_t txn,
+                             Outcome outcome, std::optional<std::string> detail) {
+  implementation_->session_.queue_outcome(
+      {.time_us = wall_time_us(),
+       .entry = {.kind = Kind::outcome,
+                 .pass = pass.id != 0 ? std::optional(pass.id) : std::nullopt,
+                 .definition = definition,
+                 .txn = txn,
+                 .outcome = outcome,
+                 .detail = std::move(detail)}});
+}
+
+std::int64_t Journal::append(PassId& pass, Entry entry) {
+  return implementation_->append(pass, std::move(entry));
+}
+
+void Journal::flush() { implementation_->session_.flush(); }
+
+std::vector<Unsettled> Journal::unsettled() {
+  auto& session = implementation_->session_;
+  std::vector<Unsettled> all;
+  session.read([&](SQLite::Database& database) { all = read_unsettled(database); });
+  std::erase_if(all, [&](const Unsettled& one) { return session.is_queued(one.seq); });
+  return all;
+}
+
+void Journal::note_pass(const LastPass& last) {
+  auto& session = implementation_->session_;
+  session.write([&](Writer& writer) { write_last_pass(writer.database(), last); });
+}
+
+std::optional<Hold> Journal::hold(const std::string& converger) {
+  std::optional<HeldDefinition> held;
+  implementation_->session_.read(
+      [&](SQLite::Database& database) { held = read_hold(database, converger); });
+  return held ? std::optional(held->hold) : std::nullopt;
+}
+
+void Journal::put_hold(PassId& pass, const DefinitionId& definition, const Hold& hold,
+                       const std::string& detail) {
+  HeldDefinition held{.hold = hold, .definition = definition};
+  held.hold.released = false;
+  held.hold.released_digest.clear();
+  Entry entry{.kind = Kind::hold,
+              .definition = definition,
+              .count = hold.inconsistencies,
+              .detail = hold_detail(hold, detail)};
+  const std::scoped_lock guard(implementation_->pass_mutex_);
+  auto pass_id = pass.id;
+  implementation_->session_.write([&](Writer& writer) {
+    const auto old = read_hold(writer.database(), hold.converger);
+    if (old && old->hold.digest == hold.digest && !old->hold.released) {
+      return;
+    }
+    const auto now_us = wall_time_us();
+    held.hold.since_us = hold.since_us != 0 ? hold.since_us : now_us;
+    pass_id = pass_id != 0 ? pass_id : writer.next_seq();
+    entry.pass = pass_id;
+    writer.append(entry, now_us);
+    write_hold(writer.database(), held);
+  });
+  pass.id = pass_id;
+}
+
+void Journal::release(const std::string& converger, const std::optional<std::string>& digest) {
+  implementation_->session_.write([&](Writer& writer) {
+    auto held = read_hold(writer.database(), converger);
+    require_held(held, converger, digest);
+    held->hold.released = true;
+    held->hold.released_digest = digest.value_or("");
+    writer.append({.kind = Kind::release,
+                   .pass = writer.next_seq(),
+                   .definition = held->definition,
+                   .count = held->hold.inconsistencies,
+                   .detail = hold_detail(held->hold, "")},
+                  wall_time_us());
+    write_hold(writer.database(), *held);
+  });
+}
+
+void Journal::drop_hold(const std::string& converger) {
+  if (!hold(converger)) {
+    return;  // The common case, at every pass within its limit, costs no fsync.
+  }
+  implementation_->session_.write(
+      [&](Writer& writer) { delete_hold(writer.database(), converger); });
+}
+
+std::vector<bool> Journal::settled(const std::string& converger,
+                                   const std::vector<std::string>& subjects, std::int64_t settle_us,
+                                   std::int64_t mark) {
+  if (settle_us <= 0 || subjects.empty()) {
+    return std::vector<bool>(subjects.size(), true);
+  }
+  std::vector<bool> settled;
+  implementation_->session_.write([&](Writer& writer) {
+    settled =
+        note_settling(writer.database(), converger, subjects, settle_us, mark, wall_time_us());
+  });
+  return settled;
+}
+
+void Journal::forget_settling(const std::string& converger, std::int64_t mark) {
+  bool any = false;
+  auto& session = implementation_->session_;
+  session.read(
+      [&](SQLite::Database& database) { any = has_unmarked_settling(database, converger, mark); });
+  if (any) {
+    session.write(
+        [&](Writer& writer) { delete_unmarked_settling(writer.database(), converger, mark); });
+  }
+}
+
+std::string Journal::redaction_key() {
+  const FileLock lock(implementation_->file_);
+  return load_or_make_key(implementation_->file_.string() + ".key");
+}
+
+}  // namespace converge::journal

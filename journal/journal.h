@@ -1,0 +1,118 @@
+#pragma once
+
+#include "journal/entry.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace converge::journal {
+
+/// The pass that entries belong to. `id` is 0 until its first entry is appended, whose seq it
+/// becomes: a pass that found nothing to do has no id and leaves no trace.
+struct PassId {
+  std::int64_t id = 0;
+};
+
+/// A limit's hold on a converger.
+struct Hold {
+  std::string converger;
+  std::string digest;                ///< Of the exact set that was stopped.
+  std::int64_t inconsistencies = 0;  ///< In that set.
+  std::int64_t allowed = 0;
+  std::int64_t since_us = 0;
+  bool released = false;             ///< A person released it; the next pass may act ...
+  std::string released_digest = {};  ///< ... on exactly this set; empty: within its limit, as ever.
+};
+
+/// What is remembered of a converger's passes; lost without harm.
+struct LastPass {
+  std::string converger;
+  std::int64_t time_us = 0;
+  std::string outcome;             ///< As in `run -o json`.
+  std::int64_t correction_us = 0;  ///< 0: never corrected anything.
+};
+
+/// The writing side of the journal file.
+///
+/// Several processes share one file: each write takes an exclusive flock on FILE.lock and one
+/// `BEGIN IMMEDIATE` transaction, and is on disk (WAL, synchronous=FULL) when the call returns. A
+/// call that throws may or may not have written (an fsync that failed says neither): the connection
+/// is closed, and the next call reopens the file and reads the head again. Thread-safe.
+///
+/// Throws `Error{failure}` when it cannot be written: the caller must then commit nothing.
+class Journal {
+ public:
+  /// Opens or creates the file (mode 0600, directory 0700), migrating an older schema. A corrupt
+  /// file is moved aside to FILE.corrupt-TIME, a new one begun whose first entry (`recovery`)
+  /// names it, and `notice` told. `actor` is recorded with every entry of this writer. `notice` is
+  /// called with locks held: it must not call the journal. Throws `Error{usage}`, leaving the file
+  /// alone, when it is another program's database or of a newer schema.
+  Journal(std::filesystem::path file, std::string actor,
+          std::function<void(const std::string&)> notice);
+  ~Journal();
+
+  /// Notes the text of a definition once, so that the journal can show the very text that acted.
+  /// `id.version` must be the SHA-256 of `text`. Costs no I/O: the text is written in the
+  /// transaction of the first entry that names it. An entry whose definition has a version that
+  /// nobody has registered is refused with `Error{failure}`; an empty version names a converger
+  /// without a text (a pause, say).
+  void register_definition(const DefinitionId& id, const std::string& text);
+
+  /// Appends a `txn` entry and its inconsistencies, all `pending`, in one durable transaction, and
+  /// returns the seq of the `txn` entry. `next` fills in the next inconsistency or returns false;
+  /// so a set of any size needs the memory of a megabyte or of one. Queued outcomes go first.
+  /// `next` must not call the journal; when it throws, nothing is written.
+  std::int64_t append_pending(PassId& pass, const DefinitionId& definition, const Txn& txn,
+                              const std::function<bool(Inconsistency&)>& next);
+
+  /// Queues the outcome of a `txn`; it rides on the next durable append or on `flush`. Lost in a
+  /// crash before that, it is found again by recovery. A second outcome of a txn is refused with
+  /// `Error{usage}`, and so is that of an entry which is neither `txn` nor `attempt`. The outcome
+  /// of a txn whose journal was moved aside meanwhile is dropped with a notice.
+  void append_outcome(PassId pass, const DefinitionId& definition, std::int64_t txn,
+                      Outcome outcome, std::optional<std::string> detail = std::nullopt);
+
+  /// Appends one entry durably, after queued outcomes; gives `pass` its id when it has none.
+  std::int64_t append(PassId& pass, Entry entry);
+
+  /// Writes queued outcomes. To be called at the end of a pass.
+  void flush();
+
+  /// Transactions that have no outcome yet, oldest first. Outcomes still queued count as there.
+  std::vector<Unsettled> unsettled();
+
+  // State that is not history.
+
+  void note_pass(const LastPass& last);  ///< Durable; also writes queued outcomes.
+  std::optional<Hold> hold(const std::string& converger);
+  /// Appends the `hold` entry and remembers the hold, in one transaction. A hold with the digest
+  /// that is remembered already appends nothing.
+  void put_hold(PassId& pass, const DefinitionId& definition, const Hold& hold,
+                const std::string& detail);
+  /// Appends the `release` entry and marks the hold released. Throws `Error{usage}` when the
+  /// converger is not held, or is held for another digest than the one given (when given).
+  void release(const std::string& converger, const std::optional<std::string>& digest);
+  void drop_hold(const std::string& converger);
+
+  /// Of `subjects`, which have been found for at least `settle_us`; the others are remembered with
+  /// this time. `mark` names the pass, see `forget_settling`.
+  std::vector<bool> settled(const std::string& converger, const std::vector<std::string>& subjects,
+                            std::int64_t settle_us, std::int64_t mark);
+  /// Forgets the subjects of a converger that the pass `mark` did not meet.
+  void forget_settling(const std::string& converger, std::int64_t mark);
+
+  /// The key for values that a definition redacts: 32 random bytes in FILE.key (0600), made at
+  /// first use and never in the journal, so that a copy of the journal cannot be searched.
+  std::string redaction_key();
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace converge::journal

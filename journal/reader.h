@@ -1,0 +1,70 @@
+#pragma once
+
+#include "journal/entry.h"
+#include "journal/journal.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace converge::journal {
+
+/// An entry as it is read.
+struct StoredEntry {
+  std::int64_t seq = 0;
+  std::int64_t time_us = 0;
+  Entry entry;
+  std::string actor;
+  std::int64_t build = 0;
+  std::optional<Outcome> settled;  ///< Of its transaction, so far; the entry's own if it has none.
+  std::string hash;                ///< Hexadecimal.
+};
+
+/// Which entries; an empty member does not filter.
+struct Filter {
+  std::vector<std::string> convergers = {};
+  std::optional<std::string> subject = {};
+  std::int64_t newest = 20;  ///< At most so many, the newest.
+  bool bookkeeping = true;   ///< Also `txn` and `outcome` entries, which other entries tell about.
+};
+
+/// What `verify` found.
+struct Verification {
+  std::int64_t entries = 0;
+  std::int64_t head_seq = 0;
+  std::string head_hash;                   ///< Hexadecimal.
+  std::optional<std::int64_t> broken_seq;  ///< The first bad entry, or none: the journal is whole.
+  std::string reason;                      ///< Why it is bad.
+};
+
+/// The reading side: opens the file read-only, never checkpoints, and holds no read transaction
+/// between two calls or two pages, so that it never makes a writer wait.
+class Reader {
+ public:
+  /// Throws `Error{usage}` when there is no such file, it is not a journal, or its schema is newer.
+  explicit Reader(const std::filesystem::path& file);
+  ~Reader();
+
+  /// The newest entries that match, oldest of them first, read in pages.
+  void newest(const Filter& filter, const std::function<void(const StoredEntry&)>& entry);
+
+  /// Walks the whole chain, recomputing every hash, and compares it with the recorded head; also
+  /// that seq has no gap, that dictionaries, details and definition texts have the digests under
+  /// the chain, and that `unsettled` agrees with the log. `progress(done, total)` is called now and
+  /// then.
+  Verification verify(const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+  std::map<std::string, LastPass> last_passes();
+  std::map<std::string, Hold> holds();
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace converge::journal

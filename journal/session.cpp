@@ -1,0 +1,285 @@
+#include "journal/session.h"
+
+#include "src/base/clock.h"
+#include "src/base/error.h"
+#include "src/base/fault.h"
+#include "src/base/text.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace converge::journal {
+namespace {
+
+Error has_outcome(std::int64_t txn, Outcome outcome) {
+  return {ErrorKind::usage,
+          fmt::format("transaction {} has an outcome already: {}", txn, name_of(outcome))};
+}
+
+bool is_second_outcome(const SQLite::Exception& error) {
+  return error.getExtendedErrorCode() == SQLITE_CONSTRAINT_UNIQUE &&
+         std::string_view(error.what()).find("entry.txn") != std::string_view::npos;
+}
+
+}  // namespace
+
+Session::Session(std::filesystem::path file, std::string actor,
+                 std::function<void(const std::string&)> notice)
+    : file_(std::move(file)), actor_(std::move(actor)), notice_(std::move(notice)) {
+  const FileLock lock(file_);
+  connect();
+}
+
+void Session::tell(const std::string& message) const {
+  if (notice_) {
+    notice_(message);
+  }
+}
+
+void Session::register_definition(const DefinitionId& id, const std::string& text) {
+  const std::scoped_lock guard(connection_mutex_);
+  if (texts_.contains(id)) {
+    return;
+  }
+  if (hex(sha256(text)) != id.version) {
+    throw Error(ErrorKind::failure,
+                fmt::format("definition {} {}: the version is not the SHA-256 of its text", id.name,
+                            id.version));
+  }
+  texts_.emplace(id, text);
+}
+
+// Opening.
+
+void Session::connect() {
+  if (database_ && identity_of(file_) == identity_) {
+    return;
+  }
+  disconnect();
+  try {
+    const bool known = !journal_id_.empty();
+    auto opened = open_for_writing(file_);
+    const bool gone = known && opened.begun;
+    adopt(std::move(opened));
+    if (gone) {
+      record_beginning(R"({"reason":"journal file was gone"})");
+      tell(fmt::format("journal {} was gone and a new one was begun", file_.string()));
+    }
+  } catch (const SQLite::Exception& error) {
+    disconnect();
+    if (!is_corruption(error)) {
+      throw write_error(file_, error);
+    }
+    begin_anew(error.what());
+  }
+}
+
+void Session::disconnect() noexcept {
+  writer_.reset();
+  database_.reset();
+  identity_.reset();
+}
+
+void Session::adopt(OpenedDatabase opened) {
+  database_ = std::move(opened.database);
+  identity_ = opened.identity;
+  writer_ = std::make_unique<Writer>(*database_, actor_, texts_);
+  if (!journal_id_.empty() && journal_id_ != writer_->journal_id()) {
+    leave_old_journal();
+  }
+  journal_id_ = writer_->journal_id();
+}
+
+void Session::begin_anew(const std::string& reason) {
+  disconnect();
+  const auto moved = move_aside(file_);
+  try {
+    adopt(open_for_writing(file_));
+    record_beginning(
+        fmt::format(R"({{"reason":"corrupt journal moved aside","moved_to":{},"error":{}}})",
+                    json_string(moved.string()), json_string(reason)));
+  } catch (const SQLite::Exception& error) {
+    disconnect();
+    throw write_error(file_, error);
+  }
+  tell(fmt::format("journal {} is corrupt ({}): it was moved aside to {} and a new one was begun",
+                   file_.string(), reason, moved.string()));
+}
+
+void Session::record_beginning(const std::string& detail) {
+  writer_->begin();
+  writer_->append({.kind = Kind::recovery, .detail = detail}, wall_time_us());
+  writer_->commit();
+}
+
+void Session::leave_old_journal() {
+  const std::scoped_lock guard(queue_mutex_);
+  if (!queue_.empty()) {
+    tell(
+        fmt::format("journal {} is a new one: the outcomes of {} transactions of the old one were "
+                    "not written",
+                    file_.string(), queue_.size()));
+  }
+  for (const auto& [txn, outcome] : queue_) {
+    orphans_.insert(txn);
+  }
+  orphans_.merge(open_);
+  queue_.clear();
+  open_.clear();
+}
+
+// Writing.
+
+void Session::write(const std::function<void(Writer&)>& body) {
+  const std::scoped_lock guard(connection_mutex_);
+  write_while_locked(body);
+}
+
+void Session::write_pending(const std::function<std::int64_t(Writer&)>& body) {
+  const std::scoped_lock guard(connection_mutex_);
+  std::int64_t seq = 0;
+  write_while_locked([&](Writer& writer) { seq = body(writer); });
+  const std::scoped_lock queue_guard(queue_mutex_);
+  open_.insert(seq);
+}
+
+void Session::write_while_locked(const std::function<void(Writer&)>& body) {
+  const FileLock lock(file_);
+  connect();
+  transact(body);
+}
+
+void Session::flush() {
+  {
+    const std::scoped_lock guard(queue_mutex_);
+    if (queue_.empty()) {
+      return;
+    }
+  }
+  write([](Writer&) {});
+}
+
+void Session::transact(const std::function<void(Writer&)>& body) {
+  const auto queued = [&] {
+    const std::scoped_lock guard(queue_mutex_);
+    return queue_;
+  }();
+  try {
+    writer_->begin();
+    write_outcomes(queued);
+    body(*writer_);
+    fault_point("journal_before_commit");
+    writer_->commit();
+    fault_point("journal_after_commit");
+  } catch (const SQLite::Exception& error) {
+    give_up(error);
+  } catch (...) {
+    try {
+      writer_->rollback();
+    } catch (const SQLite::Exception&) {
+      disconnect();  // Closing rolls back as well; the first error is the one to tell.
+    }
+    throw;
+  }
+  forget_written(queued);
+}
+
+void Session::write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued) {
+  for (const auto& [txn, outcome] : queued) {
+    // It is there already when a write that failed had succeeded after all, or when somebody
+    // settled the transaction meanwhile. One that could never be written would stop all others.
+    const auto there = writer_->outcome_of(txn);
+    if (!there) {
+      writer_->append(outcome.entry, outcome.time_us);
+    } else if (there != outcome.entry.outcome) {
+      tell(fmt::format("transaction {} was settled as {} meanwhile, not as {}", txn,
+                       name_of(*there), name_of(*outcome.entry.outcome)));
+    }
+  }
+}
+
+void Session::give_up(const SQLite::Exception& error) {
+  const auto failure = is_second_outcome(error)
+                           ? Error(ErrorKind::usage, "the transaction has an outcome already")
+                           : write_error(file_, error);
+  const auto corrupt = is_corruption(error);
+  const std::string reason = error.what();
+  disconnect();
+  if (corrupt) {
+    begin_anew(reason);
+  }
+  throw failure;
+}
+
+void Session::forget_written(const std::map<std::int64_t, QueuedOutcome>& written) {
+  const std::scoped_lock guard(queue_mutex_);
+  for (const auto& [txn, outcome] : written) {
+    queue_.erase(txn);
+  }
+}
+
+void Session::read(const std::function<void(SQLite::Database&)>& body) {
+  const std::scoped_lock guard(connection_mutex_);
+  if (!database_ || identity_of(file_) != identity_) {
+    const FileLock lock(file_);
+    connect();
+  }
+  try {
+    body(*database_);
+  } catch (const SQLite::Exception& error) {
+    disconnect();
+    throw read_error(file_, error);
+  }
+}
+
+// Outcomes.
+
+void Session::queue_outcome(QueuedOutcome outcome) {
+  if (queue_if_open(outcome, false)) {
+    return;
+  }
+  // Of another process's transaction, or a second outcome. The connection stays locked in between,
+  // so that the entry that was looked at is in the journal that the outcome is queued for.
+  read([&](SQLite::Database&) {
+    require_unsettled(*outcome.entry.txn);
+    queue_if_open(outcome, true);
+  });
+}
+
+bool Session::queue_if_open(QueuedOutcome& outcome, bool is_known_open) {
+  const std::scoped_lock guard(queue_mutex_);
+  const auto txn = *outcome.entry.txn;
+  if (orphans_.contains(txn)) {
+    tell(fmt::format("the outcome of transaction {} was not written: its journal was moved aside",
+                     txn));
+    return true;
+  }
+  if (const auto queued = queue_.find(txn); queued != queue_.end()) {
+    throw has_outcome(txn, *queued->second.entry.outcome);
+  }
+  if (!is_known_open && !open_.contains(txn)) {
+    return false;
+  }
+  open_.erase(txn);
+  queue_.emplace(txn, std::move(outcome));
+  return true;
+}
+
+bool Session::is_queued(std::int64_t txn) const {
+  const std::scoped_lock guard(queue_mutex_);
+  return queue_.contains(txn);
+}
+
+void Session::require_unsettled(std::int64_t txn) {
+  const auto kind = writer_->kind_of(txn);
+  if (kind != Kind::txn && kind != Kind::attempt) {
+    throw Error(ErrorKind::usage,
+                fmt::format("entry {} of journal {} is no transaction and no attempt", txn,
+                            file_.string()));
+  }
+  if (const auto outcome = writer_->outcome_of(txn)) {
+    throw has_outcome(txn, *outcome);
+  }
+}
+
+}  // namespace converge::journal

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "journal/database.h"
+#include "journal/entry.h"
+#include "journal/writer.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace converge::journal {
+
+/// An outcome that waits for the next write.
+struct QueuedOutcome {
+  std::int64_t time_us = 0;
+  Entry entry;
+};
+
+/// A writer's hold on the journal file over time: the connection, which comes and goes, and the
+/// queue of outcomes, which stays until it is on disk. Thread-safe. Throws only `Error`, and what
+/// the functions that it is given throw; these must not call it, and neither may `notice`.
+///
+/// The outcome of a transaction whose journal was moved aside has no place in the new one, where
+/// its number means another entry: it is dropped with a notice. Such a number may name a
+/// transaction of the new journal too; its outcome is then left to recovery, which asks the server.
+class Session {
+ public:
+  Session(std::filesystem::path file, std::string actor,
+          std::function<void(const std::string&)> notice);
+
+  void register_definition(const DefinitionId& id, const std::string& text);
+
+  /// Calls `body` within one durable write transaction, after the queued outcomes. When `body`
+  /// throws, nothing was written; when anything else does, the connection is dropped.
+  void write(const std::function<void(Writer&)>& body);
+  /// The same for a `txn` entry, whose seq `body` returns.
+  void write_pending(const std::function<std::int64_t(Writer&)>& body);
+  void flush();
+  void read(const std::function<void(SQLite::Database&)>& body);
+
+  void queue_outcome(QueuedOutcome outcome);
+  bool is_queued(std::int64_t txn) const;
+
+ private:
+  void connect();
+  void disconnect() noexcept;
+  void adopt(OpenedDatabase opened);
+  void begin_anew(const std::string& reason);
+  void record_beginning(const std::string& detail);
+  void leave_old_journal();
+  void tell(const std::string& message) const;
+
+  void transact(const std::function<void(Writer&)>& body);
+  void write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued);
+  [[noreturn]] void give_up(const SQLite::Exception& error);
+  void write_while_locked(const std::function<void(Writer&)>& body);
+  bool queue_if_open(QueuedOutcome& outcome, bool is_known_open);
+  void require_unsettled(std::int64_t txn);
+  void forget_written(const std::map<std::int64_t, QueuedOutcome>& written);
+
+  const std::filesystem::path file_;
+  const std::string actor_;
+  const std::function<void(const std::string&)> notice_;
+
+  std::mutex connection_mutex_;  // Taken before `queue_mutex_`, for the connection and the texts.
+  std::optional<FileIdentity> identity_;  // Of the file that is open.
+  std::string journal_id_;                // Of the journal that was open last.
+  std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<Writer> writer_;
+  DefinitionTexts texts_;
+
+  // Apart from the connection's, so that who queues an outcome does not wait for another's fsync.
+  mutable std::mutex queue_mutex_;
+  std::map<std::int64_t, QueuedOutcome> queue_;  // By transaction.
+  std::set<std::int64_t> open_;                  // Transactions of this session without outcome.
+  std::set<std::int64_t> orphans_;               // Those whose journal was moved aside.
+};
+
+}  // namespace converge::journal

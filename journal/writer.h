@@ -1,0 +1,90 @@
+#pragma once
+
+#include "journal/chain.h"
+#include "journal/entry.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace converge::journal {
+
+struct DefinitionLess {
+  bool operator()(const DefinitionId& left, const DefinitionId& right) const {
+    return std::tie(left.version, left.name) < std::tie(right.version, right.name);
+  }
+};
+
+/// The texts of the definitions that this process has registered.
+using DefinitionTexts = std::map<DefinitionId, std::string, DefinitionLess>;
+
+/// Appends entries to an open journal, in write transactions that its owner begins and ends under
+/// the `FileLock`. Keeps prepared statements and the numbers of names, so it belongs to one
+/// connection. Everything here throws `SQLite::Exception`; not thread-safe.
+class Writer {
+ public:
+  /// `texts` must outlive the writer.
+  Writer(SQLite::Database& database, std::string actor, const DefinitionTexts& texts);
+
+  const std::string& journal_id() const { return journal_id_; }
+  SQLite::Database& database() { return database_; }
+
+  /// Begins a write transaction and reads the head as the last writer of any process left it.
+  void begin();
+  void commit();
+  /// Ends the transaction without a trace. After an exception from here, drop the connection.
+  void rollback();
+
+  /// The seq that the next `append` will give.
+  std::int64_t next_seq() const { return head_seq_ + 1; }
+  /// Returns the seq. `detail_sha` spares the digest of the detail when it is known already.
+  /// Throws `Error{failure}` for a definition whose text nobody has registered.
+  std::int64_t append(const Entry& entry, std::int64_t time_us,
+                      const std::optional<Digest>& detail_sha = std::nullopt);
+
+  /// The outcome entry of a transaction or an attempt.
+  std::optional<Outcome> outcome_of(std::int64_t txn);
+  std::optional<Kind> kind_of(std::int64_t seq);
+
+ private:
+  std::int64_t number_of_actor();
+  std::int64_t number_of_definition(const DefinitionId& id, std::int64_t time_us);
+  std::int64_t note_definition(const DefinitionId& id, std::int64_t time_us);
+  void insert(const Entry& entry, std::int64_t time_us, const std::optional<Digest>& detail_sha);
+  void keep_unsettled(const Entry& entry, std::int64_t seq);
+  void seal_block();
+
+  SQLite::Database& database_;
+  const std::string actor_;
+  const DefinitionTexts& texts_;
+  const std::int64_t build_;
+  std::string journal_id_;
+
+  // Of the transaction that is open.
+  Chain chain_;
+  Sha256 sha_;
+  std::int64_t head_seq_ = 0;
+  std::int64_t begun_at_seq_ = 0;
+  std::int64_t block_first_seq_ = 1;
+  std::optional<std::pair<std::int64_t, std::int64_t>> block_times_us_;  // Least, greatest.
+
+  // Numbers of names, as far as they are committed or in the open transaction.
+  std::optional<std::int64_t> actor_number_;
+  std::map<DefinitionId, std::int64_t, DefinitionLess> definition_numbers_;
+
+  SQLite::Statement begin_;
+  SQLite::Statement commit_;
+  SQLite::Statement read_chain_;
+  SQLite::Statement write_chain_;
+  SQLite::Statement insert_;
+  SQLite::Statement add_unsettled_;
+  SQLite::Statement drop_unsettled_;
+  SQLite::Statement outcome_of_;
+};
+
+}  // namespace converge::journal

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "src/config/config.h"
+
+namespace converge::cli {
+
+/// Exit statuses. With several that apply, the first of usage, failed, held, locked,
+/// inconsistencies.
+enum ExitStatus : int {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kHeld = 3,
+  kInconsistencies = 4,
+  kLocked = 75,
+};
+
+/// Options that every command takes.
+struct Common {
+  config::Flags flags;
+  std::string output = "short";
+  std::string color = "auto";
+  bool quiet = false;
+  bool verbose = false;
+
+  bool json() const { return output == "json"; }
+};
+
+/// A subcommand: `define` adds its options to `app` and returns what runs it; the exit status.
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view examples;
+  std::function<int()> (*define)(CLI::App& app, const Common& common);
+};
+
+/// The table of them all.
+std::span<const Command> commands();
+
+std::function<int()> define_run(CLI::App& app, const Common& common);
+std::function<int()> define_plan(CLI::App& app, const Common& common);
+std::function<int()> define_check(CLI::App& app, const Common& common);
+std::function<int()> define_list(CLI::App& app, const Common& common);
+std::function<int()> define_show(CLI::App& app, const Common& common);
+std::function<int()> define_release(CLI::App& app, const Common& common);
+std::function<int()> define_journal(CLI::App& app, const Common& common);
+
+/// Parses the arguments, dispatches, prints errors; the exit status of the process.
+int main(int argc, char** argv);
+
+}  // namespace converge::cli

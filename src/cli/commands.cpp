@@ -1,0 +1,155 @@
+#include <fmt/core.h>
+
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+#include "src/base/version.h"
+#include "src/cli/command.h"
+#include "src/cli/output.h"
+
+namespace converge::cli {
+
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"run", "run one pass of each named, or of each due, converger",
+            "  converge run archive_account          one pass, now\n"
+            "  converge run -q                       from cron: what is due; silent when idle\n"
+            "  converge run archive_account --wait 30s -o json",
+            define_run},
+    Command{"plan", "show what a pass would change, and change nothing",
+            "  converge plan                         every converger\n"
+            "  converge plan archive_account --subject 42\n"
+            "  converge plan --exit-code && echo all is right",
+            define_plan},
+    Command{"check", "check definitions against the server; touches no row",
+            "  converge check\n"
+            "  converge check archive_account",
+            define_check},
+    Command{"list", "list the convergers: schedule, state, last pass, last correction",
+            "  converge list\n"
+            "  converge list -o json",
+            define_list},
+    Command{"show", "show a converger: description, runbook, settings, steps, history",
+            "  converge show archive_account", define_show},
+    Command{"release", "let through what a limit holds",
+            "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
+            "  converge release archive_account                    go on, within the limit",
+            define_release},
+    Command{"journal", "read the journal: what was corrected, when, by whom",
+            "  converge journal\n"
+            "  converge journal -n 100 --converger archive_account --subject 42\n"
+            "  converge journal -o json | jq .\n"
+            "  converge journal verify",
+            define_journal},
+};
+
+void add_common_options(CLI::App& app, Common& common) {
+  auto* group = app.add_option_group("Common options");
+  group->add_option("--config", common.flags.config, "configuration file (CONVERGE_CONFIG)")
+      ->type_name("FILE");
+  group
+      ->add_option("--database", common.flags.database,
+                   "where to connect (CONVERGE_DATABASE, else libpq's PG*)")
+      ->type_name("URL");
+  group
+      ->add_option("--convergers", common.flags.convergers,
+                   "directory of definitions (CONVERGE_CONVERGERS)")
+      ->type_name("DIR");
+  group->add_option("--journal", common.flags.journal, "journal file (CONVERGE_JOURNAL)")
+      ->type_name("FILE");
+  group->add_option("-o,--output", common.output, "short (for people) or json (an object a line)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"short", "json"}));
+  group->add_option("--color", common.color, "auto, always or never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  group->add_flag("-q,--quiet", common.quiet, "print only what changed or failed");
+  group->add_flag("-v,--verbose", common.verbose, "print more");
+}
+
+/// The first argument that is no option, where it is not the name of a command.
+void require_known_command(int argc, char** argv) {
+  const std::vector<std::string> with_value = {"--config",  "--database", "--convergers",
+                                               "--journal", "--output",   "--color", "-o"};
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (std::find(with_value.begin(), with_value.end(), argument) != with_value.end()) {
+      ++i;
+      continue;
+    }
+    if (argument.starts_with('-')) continue;
+    std::vector<std::string> names;
+    for (const Command& command : kCommands) names.emplace_back(command.name);
+    if (std::find(names.begin(), names.end(), argument) != names.end()) return;
+    const auto near = nearest(argument, names);
+    throw Error(ErrorKind::usage, fmt::format("there is no command {}", printable(argument)),
+                near ? fmt::format("Did you mean `converge {}`?", *near)
+                     : std::string("`converge --help` lists them."));
+  }
+}
+
+int dispatch(int argc, char** argv) {
+  Common common;
+  CLI::App app(
+      "Converge keeps pushing the state of a PostgreSQL database in the right direction,\n"
+      "and keeps a journal of every step.",
+      "converge");
+  app.set_version_flag("--version", fmt::format("converge build {} (commit {})", build_number(),
+                                                build_commit()));
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_flag("-h,--help", "print this help");
+  app.footer(
+      "\nExamples:\n"
+      "  converge list                  what there is, and how it is\n"
+      "  converge plan archive_account  what a pass would change\n"
+      "  converge run archive_account   one pass\n"
+      "  converge journal               what was done\n\n"
+      "`converge COMMAND --help` shows the options and examples of a command.\n\n"
+      "Exit status: 0 done; 1 something failed; 2 usage or configuration, nothing attempted;\n"
+      "3 a limit held a pass; 4 with --exit-code, there are (or were) inconsistencies;\n"
+      "75 another pass has the lock.");
+  add_common_options(app, common);
+
+  std::map<const CLI::App*, std::function<int()>> actions;
+  for (const Command& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+    sub->footer(fmt::format("\nExamples:\n{}\n\nOptions common to all commands: `converge --help`.",
+                            command.examples));
+    actions[sub] = command.define(*sub, common);
+  }
+  require_known_command(argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::usage, error.what(), "`converge --help` shows how to use it.");
+  }
+  use_color(common.color);
+  return actions.at(app.get_subcommands().front())();
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const Error& error) {
+    print_error(error);
+    return error.kind() == ErrorKind::usage ? kUsage : kFailed;
+  } catch (const std::exception& error) {
+    print_error(Error(ErrorKind::failure, error.what()));
+    return kFailed;
+  }
+}
+
+}  // namespace converge::cli

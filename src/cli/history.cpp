@@ -1,0 +1,135 @@
+#include "src/cli/history.h"
+
+#include <Poco/JSON/Object.h>
+#include <Poco/JSON/Parser.h>
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "src/base/clock.h"
+#include "src/base/text.h"
+#include "src/cli/summary.h"
+
+namespace converge::cli {
+
+namespace {
+
+using journal::Kind;
+using journal::Outcome;
+
+/// A member of an entry's detail as text for one line, or nothing.
+std::string detail_text(const journal::StoredEntry& stored, const std::string& member) {
+  if (!stored.entry.detail) return {};
+  Poco::JSON::Parser parser;
+  const auto object = parser.parse(*stored.entry.detail).extract<Poco::JSON::Object::Ptr>();
+  return object->has(member) ? printable(object->get(member).toString()) : std::string();
+}
+
+std::string pass_text(const journal::StoredEntry& stored) {
+  std::string text = fmt::format("pass {}: {} of {} corrected, {}", detail_text(stored, "outcome"),
+                                 stored.entry.count.value_or(0),
+                                 detail_text(stored, "examined") + " subjects",
+                                 detail_text(stored, "changes") + " changes");
+  if (const std::string message = detail_text(stored, "message"); !message.empty()) {
+    text += ": " + message;
+  }
+  return text;
+}
+
+std::string what_happened(const journal::StoredEntry& stored) {
+  const journal::Entry& entry = stored.entry;
+  switch (entry.kind) {
+    case Kind::inconsistency:
+      return summarize_steps(entry.detail.value_or("{}"));
+    case Kind::failure: {
+      const std::string sqlstate = detail_text(stored, "sqlstate");
+      return detail_text(stored, "message") + (sqlstate.empty() ? "" : " (" + sqlstate + ")");
+    }
+    case Kind::pass:
+      return pass_text(stored);
+    case Kind::txn:
+      return "transaction " + detail_text(stored, "xid");
+    case Kind::outcome:
+      return fmt::format("entry {} settled", entry.txn.value_or(0));
+    case Kind::hold:
+      return fmt::format("held {}: {} to correct, {} allowed", detail_text(stored, "digest"),
+                         entry.count.value_or(0), detail_text(stored, "allowed"));
+    case Kind::release:
+      return "released " + detail_text(stored, "digest");
+    case Kind::recovery:
+      return fmt::format("recovery: {} {}", detail_text(stored, "reason"),
+                         detail_text(stored, "moved_to"));
+    default:
+      return std::string(journal::name_of(entry.kind));
+  }
+}
+
+Style style_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::committed:
+      return Style::good;
+    case Outcome::failed:
+    case Outcome::unknown:
+      return Style::bad;
+    default:
+      return Style::warning;
+  }
+}
+
+}  // namespace
+
+std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
+  const journal::Entry& entry = stored.entry;
+  const auto outcome = stored.settled ? stored.settled : entry.outcome;
+  std::string what = what_happened(stored);
+  if (what.size() > 400) what = what.substr(0, 400) + "...";
+  return {{format_local(stored.time_us), Style::faint},
+          {entry.definition ? printable(entry.definition->name) : "-", Style::strong},
+          {entry.subject ? name_subject(*entry.subject, entry.label.value_or("")) : "-", Style::plain},
+          {outcome ? std::string(journal::name_of(*outcome)) : "-",
+           outcome ? style_of(*outcome) : Style::plain},
+          {std::move(what), Style::plain}};
+}
+
+std::string entry_json(const journal::StoredEntry& stored) {
+  const journal::Entry& entry = stored.entry;
+  JsonObject line;
+  line.add("seq", stored.seq)
+      .add("time", format_utc(stored.time_us))
+      .add("kind", journal::name_of(entry.kind))
+      .add("pass", entry.pass);
+  if (entry.definition) {
+    line.add("converger", entry.definition->name).add("version", entry.definition->version);
+  }
+  line.add("actor", stored.actor)
+      .add("build", stored.build)
+      .add("txn", entry.txn)
+      .add("subject", entry.subject)
+      .add("label", entry.label)
+      .add("count", entry.count);
+  const auto outcome = stored.settled ? stored.settled : entry.outcome;
+  // A pass has an outcome of its own, in its detail.
+  if (outcome && entry.kind != Kind::pass) line.add("outcome", journal::name_of(*outcome));
+  if (entry.detail) line.add_members(*entry.detail);
+  return line.add("hash", stored.hash).line();
+}
+
+const journal::LastPass* Remembered::pass(const std::string& name) const {
+  const auto found = passes.find(name);
+  return found == passes.end() ? nullptr : &found->second;
+}
+
+const journal::Hold* Remembered::hold(const std::string& name) const {
+  const auto found = holds.find(name);
+  return found == holds.end() || found->second.released ? nullptr : &found->second;
+}
+
+Remembered remember(const std::filesystem::path& journal) {
+  std::error_code error;
+  if (!std::filesystem::exists(journal, error)) return {};
+  journal::Reader reader(journal);
+  return {.passes = reader.last_passes(), .holds = reader.holds()};
+}
+
+}  // namespace converge::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "journal/reader.h"
+#include "src/cli/output.h"
+
+namespace converge::cli {
+
+/// An entry as one row of a table for people: time, converger, subject, what happened, outcome.
+std::vector<Table::Cell> describe_entry(const journal::StoredEntry& entry);
+
+/// An entry as an object on one line. Members, where they apply: seq, time, kind, hash, pass,
+/// converger, version, actor, build, txn, subject, label, count, outcome, and those of its detail.
+std::string entry_json(const journal::StoredEntry& entry);
+
+/// What the journal remembers of the convergers; empty when there is no journal yet.
+struct Remembered {
+  std::map<std::string, journal::LastPass> passes;
+  std::map<std::string, journal::Hold> holds;
+
+  const journal::LastPass* pass(const std::string& name) const;
+  /// A hold that nobody has released yet.
+  const journal::Hold* hold(const std::string& name) const;
+};
+Remembered remember(const std::filesystem::path& journal);
+
+}  // namespace converge::cli

@@ -1,0 +1,131 @@
+#include "src/cli/output.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "src/base/text.h"
+
+namespace converge::cli {
+
+namespace {
+
+/// Whether standard output is coloured; decided once, before anything is printed.
+bool& colored() {
+  static bool value = false;
+  return value;
+}
+
+/// Columns that text takes on a terminal, a code point each.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
+
+}  // namespace
+
+void use_color(const std::string& when) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool wanted = no_color == nullptr || *no_color == '\0';
+  colored() = when == "always" || (when == "auto" && wanted && isatty(STDOUT_FILENO) != 0);
+}
+
+std::string styled(Style style, std::string_view text) {
+  if (!colored() || style == Style::plain) return std::string(text);
+  int code = 0;
+  switch (style) {
+    case Style::plain:
+      break;
+    case Style::strong:
+      code = 1;
+      break;
+    case Style::faint:
+      code = 2;
+      break;
+    case Style::good:
+      code = 32;
+      break;
+    case Style::warning:
+      code = 33;
+      break;
+    case Style::bad:
+      code = 31;
+      break;
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw Error(ErrorKind::failure, "cannot write to standard output");
+  }
+}
+
+void print_error(const Error& error) {
+  std::string text = fmt::format("converge: error: {}\n", error.what());
+  if (!error.hint().empty()) text += fmt::format("converge: hint: {}\n", error.hint());
+  std::fputs(text.c_str(), stderr);
+}
+
+void print_notice(std::string_view text) {
+  std::fputs(fmt::format("converge: {}\n", text).c_str(), stderr);
+}
+
+JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
+  if (!members_.empty()) members_ += ',';
+  append_json_string(members_, name);
+  members_ += ':';
+  members_ += json;
+  return *this;
+}
+
+JsonObject& JsonObject::add(std::string_view name, std::string_view value) {
+  return add_raw(name, json_string(value));
+}
+
+JsonObject& JsonObject::add(std::string_view name, std::int64_t value) {
+  return add_raw(name, fmt::format("{}", value));
+}
+
+JsonObject& JsonObject::add_members(std::string_view object) {
+  const std::string_view inner = trim(object).substr(1, trim(object).size() - 2);
+  if (trim(inner).empty()) return *this;
+  if (!members_.empty()) members_ += ',';
+  members_ += inner;
+  return *this;
+}
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], width(row[i].text));
+    }
+  }
+  std::string text;
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += styled(row[i].style, row[i].text);
+      if (i + 1 < row.size()) text.append(widths[i] - width(row[i].text) + 2, ' ');
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string counted(std::int64_t count, std::string_view noun, std::string_view plural) {
+  std::string digits = fmt::format("{}", count);
+  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), 1, ',');
+  }
+  if (count == 1) return fmt::format("{} {}", digits, noun);
+  return plural.empty() ? fmt::format("{} {}s", digits, noun) : fmt::format("{} {}", digits, plural);
+}
+
+}  // namespace converge::cli

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/error.h"
+
+namespace converge::cli {
+
+/// `auto`, `always` or `never`: auto colours a terminal, and nothing with NO_COLOR (no-color.org).
+void use_color(const std::string& when);
+
+enum class Style { plain, strong, faint, good, warning, bad };
+
+/// Text for standard output in a style, if that is coloured.
+std::string styled(Style style, std::string_view text);
+
+/// Data, on standard output. Throws `Error{failure}` when it cannot be written.
+void print(std::string_view text);
+
+/// `converge: error: ...` and `converge: hint: ...`, on standard error.
+void print_error(const Error& error);
+void print_notice(std::string_view text);
+
+/// One JSON object, member by member.
+class JsonObject {
+ public:
+  JsonObject& add(std::string_view name, std::string_view value);
+  JsonObject& add(std::string_view name, const char* value) {
+    return add(name, std::string_view(value));
+  }
+  JsonObject& add(std::string_view name, std::int64_t value);
+  JsonObject& add(std::string_view name, bool value) = delete;
+  template <typename Value>
+  JsonObject& add(std::string_view name, const std::optional<Value>& value) {
+    return value ? add(name, *value) : *this;
+  }
+  /// A value that is JSON already.
+  JsonObject& add_raw(std::string_view name, std::string_view json);
+  /// The members of an object that is JSON already.
+  JsonObject& add_members(std::string_view object);
+  /// The object and a line break.
+  std::string line() const { return "{" + members_ + "}\n"; }
+
+ private:
+  std::string members_;
+};
+
+/// Rows in aligned columns, two blanks apart; the last column is not padded.
+class Table {
+ public:
+  /// A cell's style does not count for its width.
+  struct Cell {
+    std::string text;
+    Style style = Style::plain;
+  };
+  void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<Cell>> rows_;
+};
+
+/// `1 subject`, `2 subjects`, `12,345 subjects`.
+std::string counted(std::int64_t count, std::string_view noun, std::string_view plural = {});
+
+}  // namespace converge::cli

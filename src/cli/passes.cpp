@@ -1,0 +1,325 @@
+#include "src/cli/passes.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+
+#include "journal/journal.h"
+#include "journal/reader.h"
+#include "src/base/clock.h"
+#include "src/base/process.h"
+#include "src/base/text.h"
+#include "src/cli/output.h"
+#include "src/cli/progress.h"
+#include "src/cli/summary.h"
+#include "src/engine/recovery.h"
+
+namespace converge::cli {
+
+namespace {
+
+/// Subjects and failures that are printed one by one; more are counted.
+constexpr std::int64_t kShown = 20;
+
+/// Whether SIGINT or SIGTERM came. Handlers need something static.
+std::atomic<bool>& interrupted() {
+  static std::atomic<bool> value{false};
+  return value;
+}
+
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted() = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // The second one ends the process.
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A reader that went away must not stop a pass halfway.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Prints one pass while it runs and when it is done.
+class PassPrinter {
+ public:
+  PassPrinter(std::string name, const PassRequest& request, const Common& common)
+      : name_(std::move(name)), request_(request), common_(common), progress_(name_) {}
+
+  engine::PassObserver observer() {
+    return {.progress = [this](auto done, auto total) { progress_.show(done, total); },
+            .failed = [this](const auto& subject, const auto& label,
+                             const auto& error) { failed(subject, label, error); },
+            .corrected = [this](const auto& record) { corrected(record); }};
+  }
+
+  void result(const engine::PassResult& result, const std::string& actor);
+
+ private:
+  void failed(const std::string& subject, const std::string& label, const Error& error);
+  void corrected(const journal::Inconsistency& record);
+  std::string sentence(const engine::PassResult& result) const;
+  void print_hold(const journal::Hold& hold) const;
+
+  std::string name_;
+  const PassRequest& request_;
+  const Common& common_;
+  Progress progress_;
+  std::int64_t failures_ = 0;
+  std::int64_t corrections_ = 0;
+};
+
+void PassPrinter::failed(const std::string& subject, const std::string& label, const Error& error) {
+  if (++failures_ > kShown && !common_.verbose) return;
+  progress_.clear();
+  std::string message = fmt::format("{}: subject {}: {}", name_, name_subject(subject, label),
+                                    printable(error.what()));
+  if (!error.sqlstate().empty()) message += fmt::format(" (SQLSTATE {})", error.sqlstate());
+  print_error(Error(error.kind(), message, error.hint()));
+}
+
+/// A plan tells each subject; what a run did is in the journal.
+void PassPrinter::corrected(const journal::Inconsistency& record) {
+  if (!request_.plan) return;
+  if (common_.json()) {
+    print(JsonObject()
+              .add("kind", "inconsistency")
+              .add("converger", name_)
+              .add("subject", record.subject)
+              .add("label", record.label)
+              .add("count", record.count)
+              .add_members(record.detail)
+              .line());
+    return;
+  }
+  if (++corrections_ > kShown && !common_.verbose) return;
+  progress_.clear();
+  print(fmt::format("{}  {}: {}\n", styled(Style::strong, name_),
+                    name_subject(record.subject, record.label.value_or("")),
+                    summarize_steps(record.detail)));
+}
+
+std::string PassPrinter::sentence(const engine::PassResult& result) const {
+  const std::string subjects = counted(result.examined, "subject");
+  const std::string changes = counted(result.changes, "change");
+  std::string text;
+  switch (result.outcome) {
+    case engine::PassOutcome::unchanged:
+      text = fmt::format("nothing to do, {} examined", subjects);
+      break;
+    case engine::PassOutcome::converged:
+      text = styled(Style::good, "converged") +
+             fmt::format(": {} of {} corrected, {}", result.inconsistencies, subjects, changes);
+      break;
+    case engine::PassOutcome::planned:
+      text = styled(Style::warning, "would correct") +
+             fmt::format(" {} of {}, {}", result.inconsistencies, subjects, changes);
+      break;
+    case engine::PassOutcome::failed:
+      text = styled(Style::bad, "failed");
+      if (result.failed > 0) text += ": " + counted(result.failed, "subject") + " failed";
+      if (result.examined > 0) {
+        text += fmt::format("{} {} of {} corrected, {}", result.failed > 0 ? "," : ":",
+                            result.inconsistencies, subjects, changes);
+      }
+      break;
+    case engine::PassOutcome::held:
+      text = styled(Style::warning, "held") +
+             fmt::format(": {} to correct, {} allowed; nothing was changed",
+                         counted(result.hold->inconsistencies, "inconsistency", "inconsistencies"),
+                         result.hold->allowed);
+      break;
+    case engine::PassOutcome::skipped:
+      text = "skipped: another process is at it";
+      break;
+  }
+  return fmt::format("{}  {} ({})\n", styled(Style::strong, name_), text,
+                     format_duration(result.duration));
+}
+
+void PassPrinter::print_hold(const journal::Hold& hold) const {
+  if (request_.plan) {
+    print_notice(fmt::format("{}: the limit would hold this pass", name_));
+    return;
+  }
+  print_error(Error(
+      ErrorKind::failure,
+      fmt::format("{}: the limit holds {}", name_,
+                  counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
+      fmt::format("Look with `converge plan {0}`; to let exactly this set through once: "
+                  "`converge release {0} {1}`.",
+                  name_, hold.digest)));
+}
+
+void PassPrinter::result(const engine::PassResult& result, const std::string& actor) {
+  progress_.clear();
+  if (failures_ > kShown && !common_.verbose) {
+    print_notice(fmt::format("{}: {} more failed; -v shows them, and so does the journal", name_,
+                             counted(failures_ - kShown, "subject")));
+  }
+  if (result.error) print_error(result.error->within(name_));
+  const bool quiet = common_.quiet && (result.outcome == engine::PassOutcome::unchanged ||
+                                       result.outcome == engine::PassOutcome::skipped);
+  if (common_.json()) {
+    JsonObject line;
+    line.add("kind", "pass");
+    if (result.pass != 0) {
+      line.add("pass", result.pass);
+    } else {
+      line.add_raw("pass", "null");
+    }
+    line.add("converger", name_)
+        .add("trigger", request_.plan ? "plan" : actor == "cron" ? "cron" : "hand")
+        .add("actor", actor)
+        .add("outcome", engine::name_of(result.outcome))
+        .add("examined", result.examined)
+        .add("inconsistencies", result.inconsistencies)
+        .add("changes", result.changes)
+        .add("failed", result.failed)
+        .add("duration_ms", result.duration.count());
+    if (result.hold) line.add("digest", result.hold->digest).add("allowed", result.hold->allowed);
+    if (!quiet) print(line.line());
+  } else if (!quiet) {
+    if (corrections_ > kShown && !common_.verbose) {
+      print(fmt::format("{}  ... and {} more; -v shows them\n", styled(Style::strong, name_),
+                        counted(corrections_ - kShown, "subject")));
+    }
+    print(sentence(result));
+  }
+  if (result.hold && result.outcome == engine::PassOutcome::held) print_hold(*result.hold);
+}
+
+/// The process's connections and journal.
+struct Workplace {
+  Workplace(const config::Config& config, const std::string& actor, bool plan)
+      : pool({.url = config.database_url,
+              .connect_timeout = config.connect_timeout,
+              .lock_timeout = config.lock_timeout}),
+        lock_session(pool.lease()),
+        locks(*lock_session) {
+    if (!plan) journal.emplace(config.journal, actor, [](const auto& text) { print_notice(text); });
+  }
+
+  postgres::Pool pool;
+  postgres::Pool::Lease lock_session;
+  postgres::AdvisoryLocks locks;
+  std::optional<journal::Journal> journal;
+};
+
+std::vector<std::string> chosen(const PassRequest& request, const convergers::Registry& registry,
+                                const config::Config& config) {
+  if (!request.names.empty()) return request.names;
+  if (request.plan) return registry.names();
+  return due(registry, config, wall_time_us());
+}
+
+/// Prints why a file is broken.
+void print_broken(const convergers::Broken& broken) { print_error(broken.error); }
+
+/// The broken files that concern these names; of a `run` of all, every one.
+bool report_broken(const PassRequest& request, const convergers::Registry& registry) {
+  bool any = false;
+  for (const convergers::Broken& broken : registry.broken) {
+    const auto& names = request.names;
+    if (!names.empty() && std::find(names.begin(), names.end(), broken.name) == names.end()) continue;
+    print_broken(broken);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace
+
+void add_pass_options(CLI::App& app, PassRequest& request) {
+  app.add_option("NAME", request.names, "convergers");
+  app.add_option("--subject", request.subject, "only the subject with this key")->type_name("KEY");
+  app.add_option_function<std::string>(
+         "--wait",
+         [&request](const std::string& text) {
+           const auto wait = parse_duration(text);
+           if (!wait) throw CLI::ValidationError("--wait", text + " is not a duration such as 30s");
+           request.wait = *wait;
+         },
+         "how long to wait for another pass of it to end (default: not at all)")
+      ->type_name("DURATION");
+  app.add_flag("--exit-code", request.exit_code, "exit with 4 if there are inconsistencies");
+}
+
+std::vector<std::string> due(const convergers::Registry& registry, const config::Config& config,
+                             std::int64_t now_us) {
+  std::map<std::string, journal::LastPass> last;
+  std::error_code error;
+  if (std::filesystem::exists(config.journal, error)) {
+    last = journal::Reader(config.journal).last_passes();
+  }
+  std::vector<std::string> names;
+  for (const auto& converger : registry.convergers) {
+    const auto& every = converger->profile().settings.every;
+    if (!every) continue;
+    const auto interval = std::chrono::microseconds(*every).count();
+    const auto found = last.find(converger->profile().name);
+    const std::int64_t slack = std::min<std::int64_t>(interval / 10, 10'000'000);
+    if (found == last.end() || now_us - found->second.time_us >= interval - slack ||
+        now_us < found->second.time_us) {
+      names.push_back(converger->profile().name);
+    }
+  }
+  return names;
+}
+
+int exit_status(const std::vector<engine::PassResult>& results, bool broken, bool exit_code) {
+  const auto any = [&](const auto& condition) {
+    return std::any_of(results.begin(), results.end(), condition);
+  };
+  const auto is = [](engine::PassOutcome outcome) {
+    return [outcome](const engine::PassResult& result) { return result.outcome == outcome; };
+  };
+  if (results.empty() && broken) return kUsage;
+  if (broken || any(is(engine::PassOutcome::failed))) return kFailed;
+  if (any(is(engine::PassOutcome::held))) return kHeld;
+  if (any(is(engine::PassOutcome::skipped))) return kLocked;
+  if (exit_code && any([](const auto& result) { return result.inconsistencies > 0; })) {
+    return kInconsistencies;
+  }
+  return kDone;
+}
+
+int execute_passes(const PassRequest& request, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  convergers::require_known(registry, request.names);
+  const bool broken = report_broken(request, registry);
+  std::vector<std::string> names = chosen(request, registry, config);
+  std::erase_if(names, [&](const auto& name) { return registry.find(name) == nullptr; });
+  std::vector<engine::PassResult> results;
+  if (names.empty()) {
+    if (!broken && common.verbose) print_notice("no converger is due");
+    return exit_status(results, broken, request.exit_code);
+  }
+
+  handle_signals();
+  const std::string actor = current_actor();
+  Workplace workplace(config, actor, request.plan);
+  if (workplace.journal) {
+    engine::recover(*workplace.journal, workplace.locks, *workplace.lock_session,
+                    [](const auto& text) { print_notice(text); });
+  }
+  for (const std::string& name : names) {
+    if (interrupted()) break;
+    PassPrinter printer(name, request, common);
+    engine::PassContext context{.pool = workplace.pool,
+                                .locks = workplace.locks,
+                                .journal = workplace.journal ? &*workplace.journal : nullptr,
+                                .trigger = actor == "cron" ? "cron" : "hand",
+                                .actor = actor,
+                                .wait = request.wait,
+                                .subject = request.subject,
+                                .stop = &interrupted(),
+                                .observer = printer.observer()};
+    results.push_back(engine::run_pass(*registry.find(name), context));
+    printer.result(results.back(), actor);
+  }
+  return exit_status(results, broken, request.exit_code);
+}
+
+}  // namespace converge::cli

@@ -1,0 +1,14 @@
+#include <memory>
+
+#include "src/cli/passes.h"
+
+namespace converge::cli {
+
+std::function<int()> define_plan(CLI::App& app, const Common& common) {
+  const auto request = std::make_shared<PassRequest>();
+  request->plan = true;
+  add_pass_options(app, *request);
+  return [request, &common] { return execute_passes(*request, common); };
+}
+
+}  // namespace converge::cli

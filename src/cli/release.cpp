@@ -1,0 +1,51 @@
+#include <fmt/core.h>
+
+#include <memory>
+#include <optional>
+
+#include "convergers/registry.h"
+#include "journal/journal.h"
+#include "src/base/process.h"
+#include "src/cli/command.h"
+#include "src/cli/output.h"
+
+namespace converge::cli {
+
+namespace {
+
+struct ReleaseRequest {
+  std::string name;
+  std::optional<std::string> digest;
+};
+
+int release(const ReleaseRequest& request, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  convergers::require_known(registry, std::span(&request.name, 1));
+  journal::Journal journal(config.journal, current_actor(),
+                           [](const auto& text) { print_notice(text); });
+  journal.release(request.name, request.digest);
+  if (common.json()) {
+    print(JsonObject().add("converger", request.name).add("digest", request.digest).line());
+  } else if (request.digest) {
+    print(fmt::format("{}  released: the next pass lets exactly the set {} through, once\n",
+                      styled(Style::strong, request.name), *request.digest));
+  } else {
+    print(fmt::format("{}  released: the next pass is judged by the limit again\n",
+                      styled(Style::strong, request.name)));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+std::function<int()> define_release(CLI::App& app, const Common& common) {
+  const auto request = std::make_shared<ReleaseRequest>();
+  app.add_option("NAME", request->name, "a converger that a limit holds")->required();
+  app.add_option("DIGEST", request->digest,
+                 "of the set to let through, as `run` and `list` print it; without it, the next "
+                 "pass is judged by the limit again");
+  return [request, &common] { return release(*request, common); };
+}
+
+}  // namespace converge::cli

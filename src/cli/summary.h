@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace converge::cli {
+
+/// The steps in an inconsistency's detail for one line: `archive clusters 3, revoke api keys 2`.
+std::string summarize_steps(std::string_view detail);
+
+/// A subject for one line: `42 (alice@example.com)`, with what a terminal must not obey escaped.
+std::string name_subject(std::string_view subject, std::string_view label);
+
+}  // namespace converge::cli

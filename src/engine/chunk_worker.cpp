@@ -1,0 +1,205 @@
+#include "src/engine/chunk_worker.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "src/base/fault.h"
+#include "src/base/text.h"
+#include "src/engine/recovery.h"
+#include "src/engine/verdict.h"
+
+namespace converge::engine {
+
+namespace {
+
+/// How long a pass tries to learn how a COMMIT ended whose answer was lost.
+constexpr std::chrono::milliseconds kDoubtPatience{10'000};
+
+/// The outcome of a transaction in doubt, over a new connection, or nullopt when nobody can say yet.
+std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Txn& txn) {
+  const auto deadline = Clock::now() + kDoubtPatience;
+  for (int attempt = 1; Clock::now() < deadline; ++attempt) {
+    try {
+      auto session = state.context().pool.lease();
+      return ask_outcome(*session, txn,
+                         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+    } catch (const Error&) {
+      std::this_thread::sleep_for(backoff(attempt));  // The server may be restarting.
+    }
+  }
+  return std::nullopt;
+}
+
+std::string error_detail(const PassState& state, const Error& error) {
+  return R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
+         json_string(state.recorder().message(error.what())) + "}";
+}
+
+}  // namespace
+
+bool any_rows(const std::vector<StepChanges>& changes) {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const StepChanges& step) { return !step.rows.empty(); });
+}
+
+void commit_with_record(PassState& state, postgres::Transaction& transaction,
+                        const std::string& xid,
+                        const std::function<bool(journal::Inconsistency&)>& next) {
+  journal::Journal& journal = *state.context().journal;
+  const postgres::Server& server = transaction.session().server();
+  const journal::Txn txn{.xid = xid,
+                         .server = {server.system_identifier, server.timeline},
+                         .database = server.database};
+  const journal::DefinitionId definition = state.definition();
+
+  fault_point("pass.before_append");
+  const auto seq = journal.append_pending(state.pass(), definition, txn, next);
+  fault_point("pass.after_append");  // On disk before the server may commit.
+  try {
+    transaction.commit();
+  } catch (const Error& error) {
+    const bool doubt = error.kind() == ErrorKind::in_doubt;
+    const auto outcome = doubt ? settle_doubt(state, txn) : journal::Outcome::rolled_back;
+    if (!outcome) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("whether transaction {} was committed is in doubt: {}", xid, error.what()),
+                  "Its record is pending in the journal; the next command that acts asks the server.");
+    }
+    journal.append_outcome(state.pass(), definition, seq, *outcome, error_detail(state, error));
+    if (*outcome == journal::Outcome::committed) return;
+    if (*outcome == journal::Outcome::unknown) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("whether transaction {} was committed is unknown: {}", xid, error.what()),
+                  "The server was replaced or has forgotten it; the next pass does what is left.");
+    }
+    throw Error(doubt ? ErrorKind::transient : error.kind(), error.what(), error.hint(),
+                error.sqlstate());
+  }
+  fault_point("pass.after_commit");
+  journal.append_outcome(state.pass(), definition, seq, journal::Outcome::committed);
+}
+
+postgres::Session& ChunkWorker::session() {
+  if (!session_ || !session_->is_open()) {
+    session_.reset();
+    session_ = state_.context().pool.lease();
+    state_.converger().prepare(*session_);
+  }
+  return *session_;
+}
+
+void ChunkWorker::work(const Subjects& chunk) { work_parts(chunk, false); }
+
+void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
+                          const Subjects& chunk) {
+  bool done = false;
+  try {
+    Slots::Slot slot(state_.slots());
+    const auto changes = state_.converger().converge(*transaction, chunk);
+    finish(*transaction, chunk, changes, slot);
+    done = true;
+  } catch (const Error& error) {
+    transaction.reset();
+    state_.expect_work = true;
+    recover_from(error, chunk, 1, false, done);
+  }
+  if (!done) work_parts(chunk, false);
+}
+
+void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
+  bool read_again = halved || state_.expect_work;
+  bool done = false;
+  for (int tries = 1; !done;) {
+    state_.require_time();
+    try {
+      done = attempt(chunk, read_again);
+    } catch (const Error& error) {
+      // What was found a while ago may be wrong by now; blame nobody before it is read again.
+      if (read_again || error.kind() == ErrorKind::transient) {
+        recover_from(error, chunk, tries++, halved, done);
+      }
+    }
+    read_again = true;
+  }
+}
+
+/// Sets `done` unless the same chunk is to be tried again.
+void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
+                               bool& done) {
+  switch (judge(error, chunk.size(), attempt, halved)) {
+    case Verdict::retry:
+      std::this_thread::sleep_for(backoff(attempt));
+      return;
+    case Verdict::halve: {
+      const std::size_t middle = chunk.size() / 2;
+      work_parts(chunk.slice(0, middle), true);
+      work_parts(chunk.slice(middle, chunk.size()), true);
+      break;
+    }
+    case Verdict::isolate:
+      state_.failed(chunk, 0, error);
+      state_.examined(1);
+      break;
+    case Verdict::give_up:
+      throw error;
+  }
+  done = true;
+}
+
+/// False when subjects that were found a while ago turned out to need work: they are to be read
+/// again first. Those that are right already are spared the reading.
+bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
+  postgres::Session& session = this->session();
+  session.set_statement_timeout(state_.statement_timeout());
+  Slots::Slot slot(state_.slots());
+  postgres::Transaction transaction(session);
+  if (!read_again) {
+    const auto changes = state_.converger().converge(transaction, chunk);
+    slot.give_back();
+    transaction.rollback();
+    state_.expect_work = any_rows(changes);
+    if (!any_rows(changes)) state_.examined(chunk.size());
+    return !any_rows(changes);
+  }
+  const Subjects subjects = state_.converger().find_again(transaction, chunk);
+  subjects.require_usable_keys();
+  std::vector<StepChanges> changes;
+  if (!subjects.empty()) changes = state_.converger().converge(transaction, subjects);
+  finish(transaction, subjects, changes, slot);
+  if (subjects.size() < chunk.size()) state_.examined(chunk.size() - subjects.size());
+  return true;
+}
+
+void ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& subjects,
+                         const std::vector<StepChanges>& changes, Slots::Slot& slot) {
+  state_.expect_work = any_rows(changes);
+  if (!any_rows(changes)) {
+    slot.give_back();
+    transaction.rollback();
+  } else {
+    const std::string xid = commits_ ? transaction.xid() : std::string();
+    slot.give_back();
+    const auto records = state_.recorder().record(subjects, changes);
+    if (commits_) {
+      commit_recorded(transaction, xid, records);
+    } else {
+      transaction.rollback();
+    }
+    state_.corrected(records);
+  }
+  state_.examined(subjects.size());
+}
+
+void ChunkWorker::commit_recorded(postgres::Transaction& transaction, const std::string& xid,
+                                  const std::vector<journal::Inconsistency>& records) {
+  std::size_t index = 0;
+  commit_with_record(state_, transaction, xid, [&](journal::Inconsistency& record) {
+    if (index == records.size()) return false;
+    record = records[index++];
+    return true;
+  });
+}
+
+}  // namespace converge::engine

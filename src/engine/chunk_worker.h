@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "src/engine/pass_state.h"
+#include "src/postgres/transaction.h"
+
+namespace converge::engine {
+
+/// Converges chunks, each in a transaction of its own, on one session at a time.
+class ChunkWorker {
+ public:
+  /// `commits` is false for a plan, and to learn the full extent of a set that a limit stopped.
+  ChunkWorker(PassState& state, bool commits) : state_(state), commits_(commits) {}
+
+  /// Converges subjects that were found a while ago.
+  void work(const Subjects& chunk);
+  /// Converges subjects in the transaction that has just found them.
+  void work_in(std::unique_ptr<postgres::Transaction> transaction, const Subjects& chunk);
+
+ private:
+  void work_parts(const Subjects& chunk, bool halved);
+  void recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
+                    bool& done);
+  bool attempt(const Subjects& chunk, bool read_again);
+  void finish(postgres::Transaction& transaction, const Subjects& subjects,
+              const std::vector<StepChanges>& changes, Slots::Slot& slot);
+  void commit_recorded(postgres::Transaction& transaction, const std::string& xid,
+                       const std::vector<journal::Inconsistency>& records);
+  postgres::Session& session();
+
+  PassState& state_;
+  bool commits_;
+  postgres::Pool::Lease session_;
+};
+
+/// Writes `next`'s records to the journal, durably, then commits: the only order of effects there
+/// is. Throws what made it fail after settling the record; `transient` when trying again is right.
+void commit_with_record(PassState& state, postgres::Transaction& transaction,
+                        const std::string& xid,
+                        const std::function<bool(journal::Inconsistency&)>& next);
+
+bool any_rows(const std::vector<StepChanges>& changes);
+
+}  // namespace converge::engine

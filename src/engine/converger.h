@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "src/engine/settings.h"
+#include "src/engine/subjects.h"
+#include "src/postgres/rows.h"
+#include "src/postgres/transaction.h"
+
+namespace converge::engine {
+
+/// What a converger is, apart from what it does.
+struct Profile {
+  std::string name;
+  std::string version;  ///< SHA-256 of `text`, hexadecimal.
+  std::string text;     ///< The definition: what the journal keeps as the text that acted.
+  std::string description;
+  std::string runbook;
+  std::filesystem::path path;
+  Settings settings;
+  std::vector<std::string> steps;  ///< Titles, in order.
+};
+
+/// What one step did: one row for each change; its first column is the key of the subject.
+struct StepChanges {
+  std::string title;
+  postgres::Rows rows;
+};
+
+/// Which shards of a converger a pass works on.
+struct Shards {
+  int of = 1;
+  std::vector<int> mine = {0};
+
+  bool all() const { return static_cast<std::size_t>(of) == mine.size(); }
+};
+
+/// A named job that finds subjects whose state is inconsistent and sets it right.
+///
+/// Level-based: what to do is decided from the database as it is now, never from what happened. The
+/// pass gives it transactions, chunks, limits and the journal; it commits nothing by itself and has
+/// no effect outside the transaction that it is given. Everything throws `Error`.
+class Converger {
+ public:
+  virtual ~Converger() = default;
+
+  virtual const Profile& profile() const = 0;
+
+  /// Asks the server whether it accepts the definition and learns the columns of find, without
+  /// executing anything. To be called once, before the others.
+  virtual void inspect(postgres::Session& session) = 0;
+
+  /// The names of find's columns, after `inspect`.
+  virtual const std::vector<std::string>& columns() const = 0;
+
+  /// Makes a session ready (prepared statements). Others may use other sessions meanwhile.
+  virtual void prepare(postgres::Session& session) const = 0;
+
+  /// Begins to find subjects in a transaction; `next` then returns at most so many at a time, and
+  /// none at the end.
+  virtual void find(postgres::Transaction& transaction, const Shards& shards) const = 0;
+  virtual Subjects next(postgres::Transaction& transaction, std::size_t at_most) const = 0;
+
+  /// Those with the keys of `known` that find returns now.
+  virtual Subjects find_again(postgres::Transaction& transaction, const Subjects& known) const = 0;
+
+  /// Sets the subjects right. A subject that is right already must give no row: that is what makes
+  /// a converger idempotent.
+  virtual std::vector<StepChanges> converge(postgres::Transaction& transaction,
+                                            const Subjects& subjects) const = 0;
+};
+
+}  // namespace converge::engine

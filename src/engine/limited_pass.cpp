@@ -1,0 +1,153 @@
+#include "src/engine/limited_pass.h"
+
+#include <cstring>
+#include <thread>
+
+#include "src/engine/chunk_worker.h"
+#include "src/engine/verdict.h"
+
+namespace converge::engine {
+
+namespace {
+
+void append_text(std::string& bytes, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+  bytes += text;
+}
+
+std::string take_text(std::string_view& bytes) {
+  std::uint32_t size = 0;
+  std::memcpy(&size, bytes.data(), sizeof size);
+  std::string text(bytes.substr(sizeof size, size));
+  bytes.remove_prefix(sizeof size + size);
+  return text;
+}
+
+std::string encode(const journal::Inconsistency& record) {
+  std::string bytes(reinterpret_cast<const char*>(&record.count), sizeof record.count);
+  append_text(bytes, record.subject);
+  append_text(bytes, record.detail);
+  if (record.label) append_text(bytes, *record.label);
+  return bytes;
+}
+
+journal::Inconsistency decode(std::string_view bytes) {
+  journal::Inconsistency record;
+  std::memcpy(&record.count, bytes.data(), sizeof record.count);
+  bytes.remove_prefix(sizeof record.count);
+  record.subject = take_text(bytes);
+  record.detail = take_text(bytes);
+  if (!bytes.empty()) record.label = take_text(bytes);
+  return record;
+}
+
+}  // namespace
+
+LimitVerdict LimitedPass::run() {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return run_once();
+    } catch (const Error& error) {
+      // Halving is done inside; what arrives here concerns the transaction as a whole.
+      if (judge(error, 1, attempt, true) != Verdict::retry) throw;
+      state_.require_time();
+      std::this_thread::sleep_for(backoff(attempt));
+      state_.start_again();
+      listing_.rewind();
+    }
+  }
+}
+
+LimitVerdict LimitedPass::run_once() {
+  records_.emplace();
+  std::unique_ptr<postgres::Transaction> transaction = listing_.take_transaction();
+  const bool fresh = transaction != nullptr;
+  postgres::Pool::Lease session;
+  if (!fresh) {
+    session = state_.context().pool.lease();
+    state_.converger().prepare(*session);
+    transaction = std::make_unique<postgres::Transaction>(*session);
+  }
+  if (!converge_chunks(*transaction, fresh)) {
+    transaction->rollback();
+    return LimitVerdict::exceeded;
+  }
+  if (released_ && *released_ != state_.digest()) {
+    transaction->rollback();
+    return LimitVerdict::exceeded;
+  }
+  if (records_->size() == 0) {
+    transaction->rollback();
+  } else {
+    commit(*transaction);
+  }
+  return LimitVerdict::within;
+}
+
+/// False as soon as the limit is exceeded.
+bool LimitedPass::converge_chunks(postgres::Transaction& transaction, bool fresh) {
+  for (Subjects chunk = listing_.next(); !chunk.empty(); chunk = listing_.next()) {
+    converge_part(transaction, chunk, fresh);
+    if (over()) return false;
+  }
+  return true;
+}
+
+void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjects& chunk,
+                                bool fresh) {
+  state_.require_time();
+  try {
+    transaction.session().queue("savepoint converge_chunk; ");
+    attempt(transaction, chunk, fresh);
+    state_.examined(chunk.size());
+    return;
+  } catch (const Error& error) {
+    if (!transaction.session().is_open()) throw;
+    transaction.execute("rollback to savepoint converge_chunk; release savepoint converge_chunk");
+    const Verdict verdict = judge(error, chunk.size(), 1, true);
+    if (verdict == Verdict::isolate) {
+      state_.failed(chunk, 0, error);
+      state_.examined(1);
+      return;
+    }
+    if (verdict != Verdict::halve) throw;
+  }
+  const std::size_t middle = chunk.size() / 2;
+  converge_part(transaction, chunk.slice(0, middle), false);
+  converge_part(transaction, chunk.slice(middle, chunk.size()), false);
+}
+
+bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& chunk, bool fresh) {
+  const Converger& converger = state_.converger();
+  Subjects again;
+  if (!fresh) {
+    again = converger.find_again(transaction, chunk);
+    again.require_usable_keys();
+  }
+  const Subjects& subjects = fresh ? chunk : again;
+  if (subjects.empty()) return false;
+  const auto changes = converger.converge(transaction, subjects);
+  if (!any_rows(changes)) return false;
+  // A deferred constraint speaks now, while the chunk can still be taken back alone.
+  transaction.execute(
+      "set constraints all immediate; set constraints all deferred; "
+      "release savepoint converge_chunk");
+  for (const auto& record : state_.recorder().record(subjects, changes)) {
+    records_->append(encode(record));
+    state_.corrected(record);
+  }
+  return true;
+}
+
+void LimitedPass::commit(postgres::Transaction& transaction) {
+  records_->rewind();
+  std::string bytes;
+  commit_with_record(state_, transaction, transaction.xid(), [&](journal::Inconsistency& record) {
+    if (!records_->next(bytes)) return false;
+    record = decode(bytes);
+    return true;
+  });
+}
+
+}  // namespace converge::engine

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "src/base/spool.h"
+#include "src/engine/pass_state.h"
+
+namespace converge::engine {
+
+enum class LimitVerdict {
+  within,    ///< Everything was corrected and committed, or nothing was to be.
+  exceeded,  ///< More than the limit allows, or another set than was released: rolled back.
+};
+
+/// Converges all subjects of a listing in one transaction, which is rolled back as soon as more than
+/// `allowed` of them are inconsistent. A chunk that fails is retried in halves between savepoints,
+/// so that a bad subject stands alone.
+class LimitedPass {
+ public:
+  /// With `released`, the set with exactly that digest may pass, whatever its size, and no other.
+  LimitedPass(PassState& state, Listing& listing, std::int64_t allowed,
+              std::optional<std::string> released)
+      : state_(state), listing_(listing), allowed_(allowed), released_(std::move(released)) {}
+
+  /// Once; what was in the way of nobody's fault is tried again. After `exceeded`, the state has
+  /// counted what was evaluated so far, and the listing stands behind it.
+  LimitVerdict run();
+
+ private:
+  LimitVerdict run_once();
+  bool converge_chunks(postgres::Transaction& transaction, bool fresh);
+  void converge_part(postgres::Transaction& transaction, const Subjects& chunk, bool fresh);
+  bool attempt(postgres::Transaction& transaction, const Subjects& chunk, bool fresh);
+  bool over() const { return !released_ && state_.inconsistencies() > allowed_; }
+  void commit(postgres::Transaction& transaction);
+
+  PassState& state_;
+  Listing& listing_;
+  std::int64_t allowed_;
+  std::optional<std::string> released_;
+  std::optional<Spool> records_;
+};
+
+}  // namespace converge::engine

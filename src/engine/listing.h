@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "src/base/spool.h"
+#include "src/engine/converger.h"
+
+namespace converge::engine {
+
+/// The subjects of a pass.
+///
+/// All in one chunk: they are kept together with the transaction that found them, for the steps to
+/// run in. More: they wait in a temporary file, in the order of find, and the transaction is over.
+class Listing {
+ public:
+  /// `transaction` has begun to find; keeps it or rolls it back. Throws `Error{failure}` when find
+  /// returned a key twice or a null key.
+  Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
+          std::size_t chunk);
+
+  /// Of some subjects that are known already.
+  Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction);
+
+  std::int64_t size() const { return size_; }
+
+  bool has_transaction() const { return transaction_ != nullptr; }
+  /// The transaction that found everything, if all fit in one chunk; at most once.
+  std::unique_ptr<postgres::Transaction> take_transaction() { return std::move(transaction_); }
+
+  /// The next chunk, empty at the end. Not thread-safe.
+  Subjects next();
+  void rewind();
+
+  /// Keeps of all subjects those that `wanted` says, chunk by chunk.
+  template <typename Wanted>
+  void keep(const Wanted& wanted);
+
+ private:
+  void require_unique_keys();
+  void confirm_twice(std::size_t hash);
+  void spool(const Subjects& subjects);
+
+  std::size_t chunk_;
+  std::unique_ptr<postgres::Transaction> transaction_;
+  Subjects only_;  ///< When there is no spool.
+  bool taken_ = false;
+  std::optional<Spool> spool_;
+  std::int64_t size_ = 0;
+};
+
+template <typename Wanted>
+void Listing::keep(const Wanted& wanted) {
+  std::optional<Spool> old = std::move(spool_);
+  Subjects chunk = old ? Subjects(only_.width()) : std::move(only_);
+  const std::size_t width = chunk.width();
+  only_ = Subjects(width);
+  size_ = 0;
+  if (old) spool_.emplace();
+  const auto keep_chunk = [&] {
+    const auto keep = wanted(chunk);
+    Subjects kept(width);
+    for (std::size_t row = 0; row < chunk.size(); ++row) {
+      if (keep[row]) kept.append(chunk, row);
+    }
+    size_ += static_cast<std::int64_t>(kept.size());
+    if (old) {
+      spool(kept);
+    } else {
+      only_ = std::move(kept);
+    }
+  };
+  if (!old) {
+    keep_chunk();
+    return;
+  }
+  std::string record;
+  old->rewind();
+  while (old->next(record)) {
+    chunk.append_encoded(record);
+    if (chunk.size() < chunk_) continue;
+    keep_chunk();
+    chunk = Subjects(width);
+  }
+  if (!chunk.empty()) keep_chunk();
+  spool_->rewind();
+}
+
+}  // namespace converge::engine

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/journal.h"
+#include "src/base/error.h"
+#include "src/engine/converger.h"
+#include "src/postgres/advisory_lock.h"
+#include "src/postgres/pool.h"
+
+namespace converge::engine {
+
+enum class PassOutcome {
+  unchanged,
+  converged,
+  planned,  ///< As converged, but rolled back: it was a plan.
+  failed,
+  held,     ///< A limit stopped it, now or before.
+  skipped,  ///< Another process is at it.
+};
+std::string_view name_of(PassOutcome outcome);
+
+/// What a pass tells while it runs; each call comes from one thread at a time.
+struct PassObserver {
+  std::function<void(std::int64_t done, std::int64_t total)> progress = [](auto, auto) {};
+  /// A subject failed. `label` may be empty.
+  std::function<void(const std::string& subject, const std::string& label, const Error& error)>
+      failed = [](const auto&, const auto&, const auto&) {};
+  /// A subject was set right or, in a plan, would be.
+  std::function<void(const journal::Inconsistency&)> corrected = [](const auto&) {};
+};
+
+/// What a pass works with. Everything referred to outlives the pass.
+struct PassContext {
+  postgres::Pool& pool;
+  postgres::AdvisoryLocks& locks;
+  journal::Journal* journal = nullptr;  ///< Null: a plan, which has no effect and no record.
+  std::string trigger;                  ///< `hand`, `cron`, `daemon`, `plan`.
+  std::string actor;
+  std::chrono::milliseconds wait{0};    ///< For the lock.
+  std::optional<std::string> subject;   ///< Only the subject with this key.
+  const std::atomic<bool>* stop = nullptr;  ///< When set, no further chunk is begun.
+  PassObserver observer;
+};
+
+struct PassResult {
+  std::string converger;
+  PassOutcome outcome = PassOutcome::unchanged;
+  std::int64_t pass = 0;  ///< 0: nothing was journaled.
+  std::int64_t examined = 0;
+  std::int64_t inconsistencies = 0;  ///< Corrected; in a plan or a hold, to be corrected.
+  std::int64_t changes = 0;
+  std::int64_t failed = 0;  ///< Subjects.
+  std::chrono::milliseconds duration{0};
+  std::optional<journal::Hold> hold;
+  std::optional<Error> error;  ///< Why the pass as a whole failed.
+};
+
+/// One execution of a converger over all its subjects.
+///
+/// Level-based: what to do is decided from what find returns now. Commits chunk by chunk, and never
+/// before the journal holds the chunk's record. Killed at any instant, the next `recover` settles
+/// what was in flight; nothing is lost and nothing is recorded twice. Throws nothing but what the
+/// observer throws: errors are in the result.
+PassResult run_pass(Converger& converger, PassContext& context);
+
+}  // namespace converge::engine

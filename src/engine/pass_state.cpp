@@ -1,0 +1,122 @@
+#include "src/engine/pass_state.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "src/base/text.h"
+
+namespace converge::engine {
+
+void Slots::take() {
+  std::unique_lock lock(mutex_);
+  given_.wait(lock, [this] { return free_ > 0; });
+  --free_;
+}
+
+void Slots::give() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++free_;
+  }
+  given_.notify_one();
+}
+
+PassState::PassState(const Converger& converger, PassContext& context)
+    : converger_(converger),
+      context_(context),
+      slots_(converger.profile().settings.parallel),
+      started_(Clock::now()),
+      deadline_(started_ + converger.profile().settings.pass_timeout) {
+  result_.converger = converger.profile().name;
+}
+
+journal::DefinitionId PassState::definition() const {
+  return {.name = converger_.profile().name, .version = converger_.profile().version};
+}
+
+void PassState::require_time() const {
+  if (context_.stop != nullptr && *context_.stop) {
+    const std::lock_guard lock(mutex_);
+    throw Error(ErrorKind::failure,
+                fmt::format("interrupted after {} of {} subjects", result_.examined, total_),
+                "What was corrected stays; the next pass does the rest.");
+  }
+  if (Clock::now() < deadline_) return;
+  const std::lock_guard lock(mutex_);
+  throw Error(
+      ErrorKind::failure,
+      fmt::format("the pass was not done within its pass_timeout of {}: {} of {} subjects examined",
+                  format_duration(converger_.profile().settings.pass_timeout), result_.examined,
+                  total_),
+      "What was corrected stays; the next pass does the rest. Raise `pass_timeout` if this is usual.");
+}
+
+std::chrono::milliseconds PassState::statement_timeout() const {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
+  return std::clamp(left, std::chrono::milliseconds(1), converger_.profile().settings.timeout);
+}
+
+void PassState::examined(std::size_t subjects) {
+  const std::lock_guard lock(mutex_);
+  result_.examined += static_cast<std::int64_t>(subjects);
+  context_.observer.progress(result_.examined, total_);
+}
+
+void PassState::corrected(const journal::Inconsistency& record) {
+  const std::lock_guard lock(mutex_);
+  ++result_.inconsistencies;
+  result_.changes += record.count;
+  if (converger_.profile().settings.limit) digest_.add(record.subject);
+  context_.observer.corrected(record);
+}
+
+void PassState::corrected(const std::vector<journal::Inconsistency>& records) {
+  for (const journal::Inconsistency& record : records) corrected(record);
+}
+
+void PassState::failed(const Subjects& subjects, std::size_t row, const Error& error) {
+  const std::string subject(subjects.key(row));
+  const auto label = recorder_->label(subjects, row);
+  if (context_.journal != nullptr) {
+    std::string detail = R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
+                         json_string(recorder_->message(error.what())) + "}";
+    context_.journal->append(pass_, {.kind = journal::Kind::failure,
+                                     .definition = definition(),
+                                     .subject = subject,
+                                     .label = label,
+                                     .outcome = journal::Outcome::failed,
+                                     .detail = std::move(detail)});
+  }
+  const std::lock_guard lock(mutex_);
+  ++result_.failed;
+  context_.observer.failed(subject, label.value_or(""), error);
+}
+
+std::int64_t PassState::inconsistencies() const {
+  const std::lock_guard lock(mutex_);
+  return result_.inconsistencies;
+}
+
+std::string PassState::digest() const {
+  const std::lock_guard lock(mutex_);
+  return digest_.text(converger_.profile().version);
+}
+
+void PassState::start_again() {
+  const std::lock_guard lock(mutex_);
+  result_.examined = 0;
+  result_.inconsistencies = 0;
+  result_.changes = 0;
+  digest_ = {};
+}
+
+PassResult PassState::result() const {
+  const std::lock_guard lock(mutex_);
+  PassResult result = result_;
+  result.pass = pass_.id;
+  result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
+  return result;
+}
+
+}  // namespace converge::engine

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "src/base/clock.h"
+#include "src/engine/listing.h"
+#include "src/engine/pass.h"
+#include "src/engine/record.h"
+#include "src/engine/set_digest.h"
+
+namespace converge::engine {
+
+/// A place in the server: while it is held, one chunk's statements run there. A worker gives it back
+/// before it writes the chunk's record, so that the next chunk's steps run meanwhile.
+class Slots {
+ public:
+  explicit Slots(int count) : free_(count) {}
+
+  class Slot {
+   public:
+    explicit Slot(Slots& slots) : slots_(&slots) { slots.take(); }
+    ~Slot() { give_back(); }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    void give_back() {
+      if (slots_ != nullptr) slots_->give();
+      slots_ = nullptr;
+    }
+
+   private:
+    Slots* slots_;
+  };
+
+ private:
+  void take();
+  void give();
+
+  std::mutex mutex_;
+  std::condition_variable given_;
+  int free_;
+};
+
+/// What the workers of one pass share. Thread-safe but for what is said otherwise.
+class PassState {
+ public:
+  PassState(const Converger& converger, PassContext& context);
+
+  const Converger& converger() const { return converger_; }
+  PassContext& context() { return context_; }
+  const Recorder& recorder() const { return *recorder_; }
+  void use_recorder(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
+  Slots& slots() { return slots_; }
+  journal::PassId& pass() { return pass_; }
+  journal::DefinitionId definition() const;
+  std::string labelled(const journal::Inconsistency& record) const;
+
+  void expect(std::int64_t total) { total_ = total; }
+
+  /// Throws `Error{failure}` at the deadline of the pass or when it was asked to stop.
+  void require_time() const;
+  /// Of the next statement: the definition's, or what is left of the pass.
+  std::chrono::milliseconds statement_timeout() const;
+
+  /// Counts subjects that were looked at.
+  void examined(std::size_t subjects);
+  /// Counts what was set right or, in a plan, would be.
+  void corrected(const std::vector<journal::Inconsistency>& records);
+  void corrected(const journal::Inconsistency& record);
+  /// Journals and counts a subject's failure. Throws when it cannot be journaled.
+  void failed(const Subjects& subjects, std::size_t row, const Error& error);
+
+  std::int64_t inconsistencies() const;
+  std::string digest() const;
+  /// Forgets what was counted: it was rolled back, and is begun again.
+  void start_again();
+  PassResult result() const;
+
+  /// Whether the chunk before had something to correct: then subjects are read again at once.
+  std::atomic<bool> expect_work{false};
+
+ private:
+  const Converger& converger_;
+  PassContext& context_;
+  std::optional<Recorder> recorder_;
+  Slots slots_;
+  Clock::time_point started_;
+  Clock::time_point deadline_;
+  std::int64_t total_ = 0;
+
+  mutable std::mutex mutex_;  ///< Of everything below.
+  journal::PassId pass_;
+  PassResult result_;
+  SetDigest digest_;
+};
+
+}  // namespace converge::engine

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal/entry.h"
+#include "src/engine/converger.h"
+
+namespace converge::engine {
+
+/// How values become part of the journal.
+class Recorder {
+ public:
+  /// `redaction_key` is for the columns that `redact` names; without one nothing is redacted, as in
+  /// a plan, which is not kept.
+  Recorder(const Converger& converger, std::optional<std::string> redaction_key);
+
+  /// One record for each subject that a step changed, in the order of the subjects. Throws
+  /// `Error{failure}` when a step returned a null key, or one that find did not return.
+  std::vector<journal::Inconsistency> record(const Subjects& subjects,
+                                             const std::vector<StepChanges>& changes) const;
+
+  /// The label of a subject as the journal may keep it.
+  std::optional<std::string> label(const Subjects& subjects, std::size_t row) const;
+
+  /// An error message as the journal may keep it: without the values in PostgreSQL's detail line
+  /// when the definition redacts any column.
+  std::string message(const std::string& text) const;
+
+ private:
+  bool is_redacted(std::string_view column) const;
+  std::string redacted(std::string_view value) const;
+  void append_value(std::string& json, const postgres::Rows& rows, std::size_t row,
+                    std::size_t column, bool hide) const;
+
+  std::vector<std::string> redact_;
+  std::optional<std::string> redaction_key_;
+  std::optional<std::size_t> label_column_;
+};
+
+/// Rows of one step that are kept with an inconsistency; the count is exact all the same.
+inline constexpr std::int64_t kChangesKept = 100;
+
+}  // namespace converge::engine

@@ -1,0 +1,89 @@
+#include "src/engine/recovery.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "src/base/clock.h"
+#include "src/base/fault.h"
+#include "src/base/text.h"
+#include "src/postgres/transaction.h"
+
+namespace converge::engine {
+
+namespace {
+
+/// The server notices a dead client within half a second, and needs a moment to roll back.
+constexpr std::chrono::milliseconds kPatience{10'000};
+
+/// No converger's name: it has a blank.
+const std::string kLockName = "journal recovery";
+
+std::string describe(const journal::Unsettled& unsettled) {
+  return fmt::format("transaction {} (journal entry {}, database {})", unsettled.txn.xid,
+                     unsettled.seq, unsettled.txn.database);
+}
+
+}  // namespace
+
+std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
+                                            std::chrono::milliseconds patience) {
+  if (session.server().timeline != txn.server.timeline) return journal::Outcome::unknown;
+  const auto deadline = Clock::now() + patience;
+  for (std::chrono::milliseconds pause(2);; pause = std::min(pause * 2, std::chrono::milliseconds(250))) {
+    switch (postgres::xact_status(session, txn.xid)) {
+      case postgres::XactStatus::committed:
+        return journal::Outcome::committed;
+      case postgres::XactStatus::aborted:
+        return journal::Outcome::rolled_back;
+      case postgres::XactStatus::forgotten:
+        return journal::Outcome::unknown;
+      case postgres::XactStatus::in_progress:
+        break;
+    }
+    if (Clock::now() >= deadline) return std::nullopt;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
+            const std::function<void(const std::string&)>& notice) {
+  if (journal.unsettled().empty()) return 0;
+  if (!locks.acquire(kLockName, kPatience)) {
+    notice("another process is settling transactions of the journal");
+    return 0;
+  }
+  const ProcessIdentity self = this_process();
+  int settled = 0;
+  for (const journal::Unsettled& unsettled : journal.unsettled()) {
+    if (unsettled.writer == self || is_alive(unsettled.writer)) continue;
+    if (unsettled.txn.server.system_identifier != session.server().system_identifier) {
+      notice(fmt::format("{} belongs to another server than {}; it stays pending until converge "
+                         "connects to that one",
+                         describe(unsettled), session.server().place));
+      continue;
+    }
+    const auto outcome = ask_outcome(session, unsettled.txn, kPatience);
+    if (!outcome) {
+      notice(fmt::format("{} is still in progress on the server; it is asked about again next time",
+                         describe(unsettled)));
+      continue;
+    }
+    fault_point("recovery.before_outcome");
+    journal.append_outcome({unsettled.pass.value_or(0)},
+                           unsettled.definition.value_or(journal::DefinitionId{}), unsettled.seq,
+                           *outcome, R"({"settled_by":"recovery"})");
+    ++settled;
+  }
+  if (settled > 0) {
+    journal::PassId none;
+    journal.append(none, {.kind = journal::Kind::recovery,
+                          .count = settled,
+                          .detail = R"({"reason":"transactions of a dead process settled"})"});
+  }
+  locks.release(kLockName);
+  return settled;
+}
+
+}  // namespace converge::engine

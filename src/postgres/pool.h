@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "src/postgres/session.h"
+
+namespace converge::postgres {
+
+/// Sessions that are used in turn and kept for the next user. Thread-safe.
+class Pool {
+ public:
+  explicit Pool(ConnectOptions options) : options_(std::move(options)) {}
+
+  /// A session for as long as the lease lives. Goes back to the pool unless it broke.
+  using Lease = std::unique_ptr<Session, std::function<void(Session*)>>;
+
+  /// Connects when no session is idle; throws as `Session` does. Must not outlive the pool.
+  Lease lease();
+
+  const ConnectOptions& options() const { return options_; }
+
+ private:
+  ConnectOptions options_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Session>> idle_;
+};
+
+}  // namespace converge::postgres

@@ -1,0 +1,286 @@
+#include "src/postgres/session.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "src/postgres/connection.h"
+#include "src/postgres/errors.h"
+#include "src/postgres/rows_data.h"
+
+namespace converge::postgres {
+
+namespace {
+
+struct ConninfoFree {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+struct ResultClear {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using PgResult = std::unique_ptr<PGresult, ResultClear>;
+
+std::string quote_option(std::string_view value) {
+  std::string quoted = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+/// The user's connection string with our settings where it has none.
+std::string connection_string(const ConnectOptions& options) {
+  char* problem = nullptr;
+  const std::unique_ptr<PQconninfoOption, ConninfoFree> parsed(
+      PQconninfoParse(options.url.c_str(), &problem));
+  if (!parsed) {
+    const std::string why = problem == nullptr ? "out of memory" : problem;
+    PQfreemem(problem);
+    throw Error(ErrorKind::usage, "cannot read the database URL: " + why.substr(0, why.find('\n')),
+                "Write it as postgresql://USER@HOST:PORT/DATABASE or as host=... dbname=...");
+  }
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
+  std::vector<std::pair<std::string, std::string>> ours = {
+      {"application_name", "converge"},  {"client_encoding", "UTF8"},
+      {"connect_timeout", fmt::format("{}", std::max<long>(seconds, 2))},
+      {"keepalives_idle", "5"},          {"keepalives_interval", "2"},
+      {"keepalives_count", "3"},         {"tcp_user_timeout", "15000"}};
+  std::string text;
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string keyword = option->keyword;
+    std::erase_if(ours, [&](const auto& own) { return own.first == keyword; });
+    text += fmt::format("{}={} ", keyword, quote_option(option->val));
+  }
+  for (const auto& [keyword, value] : ours) text += fmt::format("{}={} ", keyword, value);
+  return text;
+}
+
+std::string setting_statements(const ConnectOptions& options, int version) {
+  // A session that idles in a transaction is one whose client waits for its own disk.
+  std::string text = fmt::format(
+      "set lock_timeout = {}; set idle_in_transaction_session_timeout = '60s'; "
+      "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; "
+      "set extra_float_digits = 1; set standard_conforming_strings = on; "
+      "set cursor_tuple_fraction = 1; set statement_timeout = 10000; ",
+      options.lock_timeout.count());
+  if (version >= 140000) text += "set client_connection_check_interval = '500ms'; ";
+  return text;
+}
+
+/// In recovery there is no WAL to be written, and so no timeline of it.
+constexpr std::string_view kWhoAreYou =
+    "select system_identifier::text, pg_is_in_recovery(), "
+    "case when pg_is_in_recovery() then 0 else "
+    "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end, "
+    "current_database(), current_user from pg_control_system()";
+
+constexpr int kOldestVersion = 130000;
+
+}  // namespace
+
+class Session::Implementation {
+ public:
+  explicit Implementation(const ConnectOptions& options) {
+    connect(options);
+    server_.version = connection_->server_version();
+    if (server_.version < kOldestVersion) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("the server is PostgreSQL {}", server_.version / 10000),
+                  "Converge needs PostgreSQL 13 or later.");
+    }
+    work_.emplace(*connection_);
+    const Rows rows = execute(setting_statements(options, server_.version) + std::string(kWhoAreYou));
+    timeout_ = std::chrono::milliseconds(10'000);
+    server_.system_identifier = rows.at(0, 0).value_or("");
+    server_.in_recovery = rows.at(0, 1) == "t";
+    server_.timeline = std::stoll(std::string(rows.at(0, 2).value_or("0")));
+    server_.database = rows.at(0, 3).value_or("");
+    server_.user = rows.at(0, 4).value_or("");
+    PGconn* raw = connection_->raw();
+    server_.place = fmt::format("database {} at {}:{} as {}", server_.database, PQhost(raw),
+                                PQport(raw), server_.user);
+  }
+
+  Rows execute(std::string_view sql) {
+    const std::string text = std::exchange(queued_, {}).append(sql);
+    return run([&] { return work_->exec(text); });
+  }
+
+  void prepare(const std::string& name, const std::string& sql) {
+    if (prepared_.contains(name)) return;
+    send_queued();
+    run([&] {
+      connection_->prepare(name, sql);
+      try {
+        connection_->prepare_now(name);
+      } catch (...) {
+        connection_->unprepare(name);
+        throw;
+      }
+      return pqxx::result();
+    });
+    prepared_.insert(name);
+  }
+
+  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters) {
+    send_queued();
+    return run([&] {
+      return work_->exec_prepared(
+          name, pqxx::prepare::make_dynamic_params(parameters.begin(), parameters.end()));
+    });
+  }
+
+  std::vector<ColumnInfo> describe(const std::string& sql) {
+    send_queued();
+    require_open();
+    PGconn* raw = connection_->raw();
+    const PgResult prepared(PQprepare(raw, "", sql.c_str(), 0, nullptr));
+    require_success(prepared.get(), sql);
+    const PgResult described(PQdescribePrepared(raw, ""));
+    require_success(described.get(), sql);
+    std::vector<ColumnInfo> columns;
+    for (int i = 0; i < PQnfields(described.get()); ++i) {
+      columns.push_back({PQfname(described.get(), i), PQftype(described.get(), i)});
+    }
+    return columns;
+  }
+
+  void set_statement_timeout(std::chrono::milliseconds timeout) {
+    if (timeout == timeout_) return;
+    execute(fmt::format("set statement_timeout = {}", timeout.count()));
+    timeout_ = timeout;
+  }
+
+  void check_alive() {
+    require_open();
+    if (PQconsumeInput(connection_->raw()) == 0 || PQstatus(connection_->raw()) != CONNECTION_OK) {
+      throw lost(PQerrorMessage(connection_->raw()));
+    }
+  }
+
+  bool is_open() const {
+    return connection_ && connection_->is_open() && connection_->raw() != nullptr &&
+           PQstatus(connection_->raw()) == CONNECTION_OK;
+  }
+
+  Server server_;
+  std::string queued_;
+
+ private:
+  void connect(const ConnectOptions& options) {
+    const std::string text = connection_string(options);
+    try {
+      connection_ = std::make_unique<Connection>(text);
+    } catch (const pqxx::failure& error) {
+      throw connect_error(error.what(), {});
+    }
+  }
+
+  Error lost(const char* why) const {
+    return {ErrorKind::transient,
+            fmt::format("lost the connection to {}: {}", server_.place,
+                        std::string_view(why).substr(0, std::string_view(why).find('\n'))),
+            {},
+            "08006"};
+  }
+
+  void require_open() const {
+    if (!is_open()) throw lost("it was closed");
+  }
+
+  void send_queued() {
+    if (!queued_.empty()) execute("");
+  }
+
+  template <typename Call>
+  Rows run(const Call& call) {
+    require_open();
+    try {
+      return Rows(std::make_shared<const Rows::Data>(Rows::Data{call()}));
+    } catch (...) {
+      Error error = current_error(server_.place);
+      if (!is_open() && error.kind() != ErrorKind::transient) {
+        throw Error(ErrorKind::transient, error.what(), error.hint(), error.sqlstate());
+      }
+      throw error;
+    }
+  }
+
+  /// Throws with the line of `sql` that the server points at.
+  void require_success(const PGresult* result, const std::string& sql) {
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK) return;
+    if (!is_open()) throw lost(PQerrorMessage(connection_->raw()));
+    const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    const Error error =
+        server_error(PQresultErrorMessage(result), sqlstate == nullptr ? "" : sqlstate);
+    if (position == nullptr) throw error;
+    // The position counts characters; line breaks are single bytes, so bytes can be walked over.
+    std::size_t characters = std::stoul(position) - 1;
+    std::size_t line = 1;
+    for (const char c : sql) {
+      if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U && characters-- == 0) break;
+      if (c == '\n') ++line;
+    }
+    throw error.within(fmt::format("line {}", line));
+  }
+
+  std::unique_ptr<Connection> connection_;
+  std::optional<pqxx::nontransaction> work_;  // After the connection: it must go first.
+  std::unordered_set<std::string> prepared_;
+  std::chrono::milliseconds timeout_{0};
+};
+
+Session::Session(const ConnectOptions& options)
+    : implementation_(std::make_unique<Implementation>(options)) {}
+Session::~Session() = default;
+
+const Server& Session::server() const { return implementation_->server_; }
+bool Session::is_open() const { return implementation_->is_open(); }
+Rows Session::execute(std::string_view sql) { return implementation_->execute(sql); }
+void Session::prepare(const std::string& name, const std::string& sql) {
+  implementation_->prepare(name, sql);
+}
+Rows Session::execute_prepared(const std::string& name, std::span<const std::string> parameters) {
+  return implementation_->execute_prepared(name, parameters);
+}
+std::vector<ColumnInfo> Session::describe(const std::string& sql) {
+  return implementation_->describe(sql);
+}
+void Session::set_statement_timeout(std::chrono::milliseconds timeout) {
+  implementation_->set_statement_timeout(timeout);
+}
+void Session::queue(std::string_view sql) { implementation_->queued_ += sql; }
+bool Session::unqueue() { return !std::exchange(implementation_->queued_, {}).empty(); }
+void Session::check_alive() { implementation_->check_alive(); }
+
+std::string quote_name(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+void append_array_element(std::string& array, std::optional<std::string_view> value) {
+  array += array.empty() ? '{' : ',';
+  if (!value) {
+    array += "NULL";
+    return;
+  }
+  array += '"';
+  for (const char c : *value) {
+    if (c == '"' || c == '\\') array += '\\';
+    array += c;
+  }
+  array += '"';
+}
+
+void close_array(std::string& array) { array += array.empty() ? "{}" : "}"; }
+
+}  // namespace converge::postgres

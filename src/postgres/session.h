@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/error.h"
+#include "src/postgres/rows.h"
+
+namespace converge::postgres {
+
+/// Where to connect and how patient to be.
+struct ConnectOptions {
+  std::string url;  ///< A libpq connection string or URI; what it leaves out, libpq's PG* say.
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds lock_timeout{2'000};
+};
+
+/// What a session is connected to.
+struct Server {
+  std::string system_identifier;  ///< Of the cluster; the same on a standby.
+  std::int64_t timeline = 0;      ///< 0 while in recovery.
+  bool in_recovery = false;
+  int version = 0;  ///< As server_version_num: 150004.
+  std::string database;
+  std::string user;
+  std::string place;  ///< `database shop at /run/postgresql:5432 as alice`, never a password.
+};
+
+/// A column that a statement would return.
+struct ColumnInfo {
+  std::string name;
+  std::uint32_t type = 0;  ///< The type's oid; a domain's base type.
+};
+
+/// One connection, never reconnected behind the caller's back: libpqxx 6.4 would do so silently,
+/// losing prepared statements, settings and locks. A session that broke stays broken.
+///
+/// Sets application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout,
+/// client_connection_check_interval (PostgreSQL 14 and later) and TCP keepalives, so that a dead
+/// peer is noticed on either side, and the text formats that journaled values are written in.
+///
+/// Every call throws `Error`: `transient` for a lost connection, a deadlock, a serialization
+/// failure, a lock timeout, too many connections or a shutdown; `failure` otherwise.
+class Session {
+ public:
+  explicit Session(const ConnectOptions& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Server& server() const;
+  bool is_open() const;
+
+  /// Runs SQL text, possibly several statements, in one round trip; the rows of the last one.
+  Rows execute(std::string_view sql);
+
+  /// Prepares a statement under a name, once; later calls with the same name do nothing.
+  void prepare(const std::string& name, const std::string& sql);
+  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters = {});
+
+  /// The columns that `sql` would return: nothing is executed. Refused statements throw; the error's
+  /// message then begins with `line N: ` (1-based) when the server said where.
+  std::vector<ColumnInfo> describe(const std::string& sql);
+
+  /// The deadline of each later statement, kept by the server. One round trip when it changes.
+  void set_statement_timeout(std::chrono::milliseconds timeout);
+
+  /// Puts text before the next statement, in the same round trip.
+  void queue(std::string_view sql);
+  /// Takes back what was queued and not yet sent; false when there was nothing.
+  bool unqueue();
+
+  /// Throws when the server has closed the connection; without a round trip.
+  void check_alive();
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// Whether an error is about the data of a subject (a constraint, a conversion, a raised exception),
+/// so that other subjects may fare better, by its SQLSTATE.
+bool is_about_data(const Error& error);
+
+/// Stands in an error's message between PostgreSQL's words and its detail, which quotes values.
+inline constexpr std::string_view kDetailMark = "; detail: ";
+
+/// An identifier in double quotes.
+std::string quote_name(std::string_view name);
+
+/// Appends one element to the text form of an array (PostgreSQL's manual, 8.15.6); begin with an
+/// empty text, end with `close_array`.
+void append_array_element(std::string& array, std::optional<std::string_view> value);
+void close_array(std::string& array);
+
+}  // namespace converge::postgres

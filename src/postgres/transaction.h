@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "src/postgres/session.h"
+
+namespace converge::postgres {
+
+/// A transaction block on a session. `begin` travels with the first statement. Destroyed unfinished,
+/// it is rolled back; where that fails the session is broken and the server rolls back by itself.
+class Transaction {
+ public:
+  explicit Transaction(Session& session);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  Session& session() { return session_; }
+  Rows execute(std::string_view sql) { return session_.execute(sql); }
+  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters = {}) {
+    return session_.execute_prepared(name, parameters);
+  }
+
+  /// The transaction id (xid8, decimal); assigns one if the transaction has none yet.
+  std::string xid();
+
+  /// Throws `Error{in_doubt}` when the connection is lost before the answer: the transaction may be
+  /// committed. Any other error says that it was rolled back.
+  void commit();
+  void rollback();
+
+ private:
+  Session& session_;
+  bool finished_ = false;
+};
+
+/// What PostgreSQL says of a transaction id.
+enum class XactStatus { committed, aborted, in_progress, forgotten };
+
+/// Asks `pg_xact_status`; `forgotten` when the server is too young or too old to know the id.
+XactStatus xact_status(Session& session, const std::string& xid);
+
+}  // namespace converge::postgres

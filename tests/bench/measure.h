@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace converge::bench {
+
+/// One finished process.
+struct Sample {
+  double seconds = 0;
+  double peak_mib = 0;  ///< Largest resident set.
+};
+
+/// Runs a program to its end, its output thrown away; throws when it fails.
+Sample run(const std::vector<std::string>& arguments,
+           const std::map<std::string, std::string>& environment = {});
+
+double median(std::vector<double> values);
+
+/// Two ways of doing the same work, taken in turn.
+struct Pair {
+  std::string name;
+  std::vector<double> ours;   ///< Seconds.
+  std::vector<double> theirs;
+
+  /// Our rate as a share of theirs: the median of the ratios pair by pair.
+  double ratio() const;
+};
+
+}  // namespace converge::bench
