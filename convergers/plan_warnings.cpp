@@ -1,10 +1,10 @@
+#include "convergers/sql_converger.h"
+
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-
-#include "convergers/sql_converger.h"
 
 namespace converge::convergers {
 
@@ -28,8 +28,8 @@ void collect_scans(const Poco::JSON::Object& node, std::vector<std::string>& tab
 std::vector<std::string> scanned_tables(postgres::Session& session, const std::string& statement) {
   const postgres::Rows rows = session.execute("explain (verbose, format json) " + statement);
   Poco::JSON::Parser parser;
-  const auto plans = parser.parse(std::string(rows.at(0, 0).value_or("[]")))
-                         .extract<Poco::JSON::Array::Ptr>();
+  const auto plans =
+      parser.parse(std::string(rows.at(0, 0).value_or("[]"))).extract<Poco::JSON::Array::Ptr>();
   std::vector<std::string> tables;
   collect_scans(*plans->getObject(0)->getObject("Plan"), tables);
   return tables;
@@ -62,9 +62,9 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
   look(definition_.find, "find", find_query(""));
   // The plan of the prepared statement as the server uses it once it is generic, for no subject.
   session.execute("set plan_cache_mode = force_generic_plan");
-  const std::vector<std::string> nobody(columns_.size(), "null");
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     const Statement& statement = definition_.steps[step];
+    const std::vector<std::string> nobody(step_columns_[step].size(), "null");
     look(statement, "step " + statement.title,
          fmt::format("execute {}({})",
                      postgres::quote_name(statement_name(fmt::format("step{}", step))),

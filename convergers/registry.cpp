@@ -1,11 +1,11 @@
 #include "convergers/registry.h"
 
+#include "src/base/text.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <system_error>
-
-#include "src/base/text.h"
 
 namespace converge::convergers {
 

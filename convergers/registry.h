@@ -1,13 +1,13 @@
 #pragma once
 
+#include "convergers/sql_converger.h"
+#include "src/base/error.h"
+
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "convergers/sql_converger.h"
-#include "src/base/error.h"
 
 namespace converge::convergers {
 

@@ -1,32 +1,18 @@
 #include "convergers/sql_converger.h"
 
+#include "convergers/sql_lexer.h"
+#include "convergers/subject_use.h"
+#include "src/base/error.h"
+#include "src/base/text.h"
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "convergers/sql_lexer.h"
-#include "src/base/error.h"
-#include "src/base/text.h"
-
 namespace converge::convergers {
 
 namespace {
-
-bool is_word(std::string_view text, std::string_view word) {
-  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-}
-
-Token next_code(SqlLexer& lexer) {
-  while (true) {
-    const Token token = lexer.next();
-    if (token.kind != TokenKind::line_comment && token.kind != TokenKind::block_comment) {
-      return token;
-    }
-  }
-}
 
 /// The server counts lines from the first of the statement; the reader counts them in the file.
 Error in_file(const Error& error, const Definition& definition, const Statement& statement) {
@@ -40,9 +26,8 @@ Error in_file(const Error& error, const Definition& definition, const Statement&
     message.erase(0, colon + 2);
   }
   const std::string what = statement.title.empty() ? "find" : "step " + statement.title;
-  return {error.kind(),
-          fmt::format("{}:{}: {}: {}", definition.path.string(), line, what, message), error.hint(),
-          error.sqlstate()};
+  return {error.kind(), fmt::format("{}:{}: {}: {}", definition.path.string(), line, what, message),
+          error.hint(), error.sqlstate()};
 }
 
 template <typename Call>
@@ -80,20 +65,6 @@ engine::Profile make_profile(const Definition& definition) {
 
 }  // namespace
 
-std::string with_relation(std::string_view sql, const std::string& relation) {
-  SqlLexer lexer(sql);
-  const Token first = next_code(lexer);
-  if (first.kind != TokenKind::word || !is_word(first.text, "with")) {
-    return fmt::format("with {} {}", relation, sql);
-  }
-  std::size_t insert = first.offset + first.text.size();
-  const Token second = next_code(lexer);
-  if (second.kind == TokenKind::word && is_word(second.text, "recursive")) {
-    insert = second.offset + second.text.size();
-  }
-  return fmt::format("{} {},{}", sql.substr(0, insert), relation, sql.substr(insert));
-}
-
 SqlConverger::SqlConverger(Definition definition)
     : definition_(std::move(definition)), profile_(make_profile(definition_)) {}
 
@@ -103,17 +74,18 @@ std::string SqlConverger::find_query(std::string_view condition) const {
   return fmt::format("select * from ({}\n) converge_find {}", definition_.find.sql, condition);
 }
 
-std::string SqlConverger::subject_relation() const {
+std::string SqlConverger::subject_relation(const std::vector<std::size_t>& columns) const {
   std::vector<std::string> names;
   std::vector<std::string> arrays;
   std::vector<std::string> elements;
   std::vector<std::string> values;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const Type& type = types_[i];
-    names.push_back(postgres::quote_name(columns_[i]));
-    arrays.push_back(fmt::format("${}::{}[]", i + 1, type.is_array ? "text" : type.name));
-    elements.push_back(fmt::format("c{}", i + 1));
-    values.push_back(type.is_array ? fmt::format("c{}::{}", i + 1, type.name) : elements.back());
+  for (const std::size_t column : columns) {
+    const Type& type = types_[column];
+    const std::size_t number = names.size() + 1;
+    names.push_back(postgres::quote_name(columns_[column]));
+    arrays.push_back(fmt::format("${}::{}[]", number, type.is_array ? "text" : type.name));
+    elements.push_back(fmt::format("c{}", number));
+    values.push_back(type.is_array ? fmt::format("c{}::{}", number, type.name) : elements.back());
   }
   return fmt::format("subject ({}) as (select {} from unnest({}) as converge_chunk ({}))",
                      fmt::join(names, ", "), fmt::join(values, ", "), fmt::join(arrays, ", "),
@@ -121,7 +93,18 @@ std::string SqlConverger::subject_relation() const {
 }
 
 std::string SqlConverger::step_query(std::size_t step) const {
-  return with_relation(definition_.steps[step].sql, subject_relation());
+  return with_relation(definition_.steps[step].sql, subject_relation(step_columns_[step]));
+}
+
+/// The key, and of the others those that the step may refer to: what it does not name need not
+/// travel with each chunk.
+std::vector<std::size_t> SqlConverger::columns_for(std::size_t step) const {
+  const SubjectUse use = find_subject_use(definition_.steps[step].sql);
+  std::vector<std::size_t> columns;
+  for (std::size_t column = 0; column < columns_.size(); ++column) {
+    if (column == 0 || use.may_name(columns_[column])) columns.push_back(column);
+  }
+  return columns;
 }
 
 std::string SqlConverger::statement_name(std::string_view part) const {
@@ -134,7 +117,9 @@ void SqlConverger::inspect(postgres::Session& session) {
   inspect_find(session);
   const auto key_type = session.describe(find_query("")).at(0).type;
   std::vector<std::string> returned = columns_;
+  step_columns_.clear();
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    step_columns_.push_back(columns_for(step));
     inspect_step(session, step, key_type, returned);
   }
   require_redacted_columns(returned);
@@ -157,8 +142,8 @@ void SqlConverger::inspect_find(postgres::Session& session) {
     columns_.push_back(columns[i].name);
     aliases.push_back(fmt::format("c{}", i + 1));
   }
-  // pg_typeof tells a domain from its base type, which a description of the statement does not. With
-  // `limit 0` nothing is fetched.
+  // pg_typeof tells a domain from its base type, which a description of the statement does not.
+  // With `limit 0` nothing is fetched.
   for (const std::string& alias : aliases) {
     asked.push_back(fmt::format("pg_typeof((select {} from ({}\n) converge_find ({}) limit 0))",
                                 alias, find.sql, fmt::join(aliases, ", ")));
@@ -205,10 +190,10 @@ void SqlConverger::require_redacted_columns(const std::vector<std::string>& retu
   for (const std::string& column : profile_.settings.redact) {
     const std::string place = definition_.path.string() + ": redact";
     if (column == columns_.front()) {
-      throw Error(ErrorKind::failure,
-                  fmt::format("{}: {} is the key, by which the journal knows the subject", place,
-                              column),
-                  "Let find return another unique column first, such as a surrogate key.");
+      throw Error(
+          ErrorKind::failure,
+          fmt::format("{}: {} is the key, by which the journal knows the subject", place, column),
+          "Let find return another unique column first, such as a surrogate key.");
     }
     if (std::find(returned.begin(), returned.end(), column) == returned.end()) {
       throw Error(ErrorKind::failure,
@@ -220,10 +205,10 @@ void SqlConverger::require_redacted_columns(const std::vector<std::string>& retu
 
 void SqlConverger::prepare(postgres::Session& session) const {
   located(definition_, definition_.find, [&] {
-    session.prepare(statement_name("again"),
-                    find_query(fmt::format("where converge_find.{} = any($1::{}[])",
-                                           postgres::quote_name(columns_.front()),
-                                           types_.front().name)));
+    session.prepare(
+        statement_name("again"),
+        find_query(fmt::format("where converge_find.{} = any($1::{}[])",
+                               postgres::quote_name(columns_.front()), types_.front().name)));
   });
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     located(definition_, definition_.steps[step], [&] {
@@ -235,10 +220,10 @@ void SqlConverger::prepare(postgres::Session& session) const {
 void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards& shards) const {
   std::string condition;
   if (!shards.all()) {
-    condition = fmt::format(
-        "where ((hashtextextended(converge_find.{}::text, 0) % {} + {}) % {}) in ({})",
-        postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
-        fmt::join(shards.mine, ", "));
+    condition =
+        fmt::format("where ((hashtextextended(converge_find.{}::text, 0) % {} + {}) % {}) in ({})",
+                    postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
+                    fmt::join(shards.mine, ", "));
   }
   transaction.session().queue(
       fmt::format("declare converge_find no scroll cursor for {}; ", find_query(condition)));
@@ -262,13 +247,15 @@ engine::Subjects SqlConverger::find_again(postgres::Transaction& transaction,
 
 std::vector<engine::StepChanges> SqlConverger::converge(postgres::Transaction& transaction,
                                                         const engine::Subjects& subjects) const {
-  std::vector<std::string> parameters;
-  for (std::size_t column = 0; column < columns_.size(); ++column) {
-    parameters.push_back(subjects.array(column));
-  }
+  std::vector<std::string> arrays(columns_.size());
   std::vector<engine::StepChanges> changes;
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     const std::string& title = definition_.steps[step].title;
+    std::vector<std::string> parameters;
+    for (const std::size_t column : step_columns_[step]) {
+      if (arrays[column].empty()) arrays[column] = subjects.array(column);
+      parameters.push_back(arrays[column]);
+    }
     changes.push_back({title, named("step " + title, [&] {
                          return transaction.execute_prepared(
                              statement_name(fmt::format("step{}", step)), parameters);

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "convergers/definition.h"
+#include "src/engine/converger.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "convergers/definition.h"
-#include "src/engine/converger.h"
 
 namespace converge::convergers {
 
@@ -45,17 +45,15 @@ class SqlConverger : public engine::Converger {
   void require_redacted_columns(const std::vector<std::string>& returned) const;
   std::string find_query(std::string_view condition) const;
   std::string step_query(std::size_t step) const;
-  std::string subject_relation() const;
+  std::string subject_relation(const std::vector<std::size_t>& columns) const;
+  std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_name(std::string_view part) const;
 
   Definition definition_;
   engine::Profile profile_;
   std::vector<std::string> columns_;
   std::vector<Type> types_;
+  std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
 };
-
-/// `sql` with the common table expression `relation` in front, merged into a WITH clause that it may
-/// begin with, and without a new line, so that lines keep their numbers.
-std::string with_relation(std::string_view sql, const std::string& relation);
 
 }  // namespace converge::convergers

@@ -183,7 +183,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& 
 }
 
 std::filesystem::path move_aside(const std::filesystem::path& file) {
-  const auto target = unused_name_beside(file);
+  auto target = unused_name_beside(file);
   for (const char* suffix : {"", "-wal", "-shm"}) {
     std::error_code error;
     std::filesystem::rename(file.string() + suffix, target.string() + suffix, error);
@@ -218,8 +218,9 @@ Error read_error(const std::filesystem::path& file, const SQLite::Exception& err
   return {ErrorKind::failure,
           fmt::format("journal {} cannot be read: {} (SQLite code {})", file.string(), error.what(),
                       error.getExtendedErrorCode()),
-          is_corruption(error) ? "The next command that writes moves the damaged file aside."
-                               : "See to the owner and mode of the file and its directory."};
+          is_corruption(error)
+              ? "A command that acts moves the damaged file aside; the next one goes on."
+              : "See to the owner and mode of the file and its directory."};
 }
 
 }  // namespace converge::journal

@@ -243,8 +243,9 @@ void Journal::drop_hold(const std::string& converger) {
 std::vector<bool> Journal::settled(const std::string& converger,
                                    const std::vector<std::string>& subjects, std::int64_t settle_us,
                                    std::int64_t mark) {
+  std::vector<bool> all(subjects.size(), true);
   if (settle_us <= 0 || subjects.empty()) {
-    return std::vector<bool>(subjects.size(), true);
+    return all;
   }
   std::vector<bool> settled;
   implementation_->session_.write([&](Writer& writer) {

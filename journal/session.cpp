@@ -8,8 +8,14 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
+
 namespace converge::journal {
 namespace {
+
+constexpr std::uintmax_t kLongWalBytes = 1024 * 1024;
 
 Error has_outcome(std::int64_t txn, Outcome outcome) {
   return {ErrorKind::usage,
@@ -28,6 +34,25 @@ Session::Session(std::filesystem::path file, std::string actor,
     : file_(std::move(file)), actor_(std::move(actor)), notice_(std::move(notice)) {
   const FileLock lock(file_);
   connect();
+}
+
+Session::~Session() {
+  try {
+    shorten_wal();
+  } catch (const std::exception&) {
+    // It stays long; nothing is lost.
+  }
+}
+
+void Session::shorten_wal() {
+  std::error_code error;
+  const auto size_bytes = std::filesystem::file_size(file_.string() + "-wal", error);
+  if (!database_ || error || size_bytes < kLongWalBytes || identity_of(file_) != identity_) {
+    return;
+  }
+  const FileLock lock(file_);
+  database_->setBusyTimeout(0);  // A reader that is in the way is not waited for.
+  database_->exec("pragma wal_checkpoint(truncate)");
 }
 
 void Session::tell(const std::string& message) const {
@@ -224,11 +249,22 @@ void Session::read(const std::function<void(SQLite::Database&)>& body) {
     const FileLock lock(file_);
     connect();
   }
+  const auto identity = identity_;
   try {
     body(*database_);
   } catch (const SQLite::Exception& error) {
+    const auto failure = read_error(file_, error);
+    const auto corrupt = is_corruption(error);
+    const std::string reason = error.what();
     disconnect();
-    throw read_error(file_, error);
+    // Else a file whose damage only readers meet would stop every command for good.
+    if (corrupt) {
+      const FileLock lock(file_);
+      if (identity_of(file_) == identity) {
+        begin_anew(reason);
+      }
+    }
+    throw failure;
   }
 }
 

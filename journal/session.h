@@ -33,6 +33,10 @@ class Session {
  public:
   Session(std::filesystem::path file, std::string actor,
           std::function<void(const std::string&)> notice);
+  /// Moves a long WAL into the file: whoever opens it next would have to read all of it first.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   void register_definition(const DefinitionId& id, const std::string& text);
 
@@ -50,6 +54,7 @@ class Session {
  private:
   void connect();
   void disconnect() noexcept;
+  void shorten_wal();
   void adopt(OpenedDatabase opened);
   void begin_anew(const std::string& reason);
   void record_beginning(const std::string& detail);

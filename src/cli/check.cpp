@@ -1,12 +1,12 @@
-#include <fmt/core.h>
-
-#include <memory>
-
 #include "convergers/registry.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/output.h"
 #include "src/postgres/pool.h"
+
+#include <fmt/core.h>
+
+#include <memory>
 
 namespace converge::cli {
 

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "src/config/config.h"
+
 #include <CLI/CLI.hpp>
+
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "src/config/config.h"
 
 namespace converge::cli {
 

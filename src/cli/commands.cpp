@@ -1,16 +1,17 @@
-#include <fmt/core.h>
-
-#include <array>
-#include <cstdlib>
-#include <map>
-#include <string>
-#include <vector>
-
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/base/version.h"
 #include "src/cli/command.h"
 #include "src/cli/output.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace converge::cli {
 
@@ -75,8 +76,8 @@ void add_common_options(CLI::App& app, Common& common) {
 
 /// The first argument that is no option, where it is not the name of a command.
 void require_known_command(int argc, char** argv) {
-  const std::vector<std::string> with_value = {"--config",  "--database", "--convergers",
-                                               "--journal", "--output",   "--color", "-o"};
+  const std::vector<std::string> with_value = {
+      "--config", "--database", "--convergers", "--journal", "--output", "--color", "-o"};
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (std::find(with_value.begin(), with_value.end(), argument) != with_value.end()) {
@@ -100,8 +101,8 @@ int dispatch(int argc, char** argv) {
       "Converge keeps pushing the state of a PostgreSQL database in the right direction,\n"
       "and keeps a journal of every step.",
       "converge");
-  app.set_version_flag("--version", fmt::format("converge build {} (commit {})", build_number(),
-                                                build_commit()));
+  app.set_version_flag(
+      "--version", fmt::format("converge build {} (commit {})", build_number(), build_commit()));
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_flag("-h,--help", "print this help");
@@ -136,11 +137,20 @@ int dispatch(int argc, char** argv) {
   return actions.at(app.get_subcommands().front())();
 }
 
+/// Poco's libraries block SIGPIPE when they are loaded.
+void end_on_broken_pipe() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
+}
+
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
 
 int main(int argc, char** argv) {
+  end_on_broken_pipe();
   try {
     return dispatch(argc, argv);
   } catch (const Error& error) {

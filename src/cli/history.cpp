@@ -1,5 +1,9 @@
 #include "src/cli/history.h"
 
+#include "src/base/clock.h"
+#include "src/base/text.h"
+#include "src/cli/summary.h"
+
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
@@ -7,16 +11,23 @@
 #include <filesystem>
 #include <system_error>
 
-#include "src/base/clock.h"
-#include "src/base/text.h"
-#include "src/cli/summary.h"
-
 namespace converge::cli {
 
 namespace {
 
 using journal::Kind;
 using journal::Outcome;
+
+/// Bytes of what happened that a line shows; JSON has it all.
+constexpr std::size_t kWidest = 300;
+
+/// Cut where a character begins.
+std::string shortened(std::string text) {
+  std::size_t end = kWidest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  text.resize(end);
+  return text + "...";
+}
 
 /// A member of an entry's detail as text for one line, or nothing.
 std::string detail_text(const journal::StoredEntry& stored, const std::string& member) {
@@ -27,10 +38,10 @@ std::string detail_text(const journal::StoredEntry& stored, const std::string& m
 }
 
 std::string pass_text(const journal::StoredEntry& stored) {
-  std::string text = fmt::format("pass {}: {} of {} corrected, {}", detail_text(stored, "outcome"),
-                                 stored.entry.count.value_or(0),
-                                 detail_text(stored, "examined") + " subjects",
-                                 detail_text(stored, "changes") + " changes");
+  std::string text =
+      fmt::format("pass {}: {} of {} corrected, {}", detail_text(stored, "outcome"),
+                  stored.entry.count.value_or(0), detail_text(stored, "examined") + " subjects",
+                  detail_text(stored, "changes") + " changes");
   if (const std::string message = detail_text(stored, "message"); !message.empty()) {
     text += ": " + message;
   }
@@ -83,13 +94,14 @@ std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
   const journal::Entry& entry = stored.entry;
   const auto outcome = stored.settled ? stored.settled : entry.outcome;
   std::string what = what_happened(stored);
-  if (what.size() > 400) what = what.substr(0, 400) + "...";
-  return {{format_local(stored.time_us), Style::faint},
-          {entry.definition ? printable(entry.definition->name) : "-", Style::strong},
-          {entry.subject ? name_subject(*entry.subject, entry.label.value_or("")) : "-", Style::plain},
-          {outcome ? std::string(journal::name_of(*outcome)) : "-",
-           outcome ? style_of(*outcome) : Style::plain},
-          {std::move(what), Style::plain}};
+  if (what.size() > kWidest) what = shortened(std::move(what));
+  return {
+      {format_local(stored.time_us), Style::faint},
+      {entry.definition ? printable(entry.definition->name) : "-", Style::strong},
+      {entry.subject ? name_subject(*entry.subject, entry.label.value_or("")) : "-", Style::plain},
+      {outcome ? std::string(journal::name_of(*outcome)) : "-",
+       outcome ? style_of(*outcome) : Style::plain},
+      {std::move(what), Style::plain}};
 }
 
 std::string entry_json(const journal::StoredEntry& stored) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "journal/reader.h"
 #include "src/cli/output.h"
+
+#include <map>
+#include <string>
 
 namespace converge::cli {
 

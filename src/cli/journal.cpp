@@ -1,12 +1,12 @@
-#include <fmt/core.h>
-
-#include <memory>
-
 #include "journal/reader.h"
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
+
+#include <fmt/core.h>
+
+#include <memory>
 
 namespace converge::cli {
 
@@ -71,7 +71,8 @@ std::function<int()> define_journal(CLI::App& app, const Common& common) {
       ->type_name("NAME");
   app.add_option("--subject", filter->subject, "only of the subject with this key")
       ->type_name("KEY");
-  CLI::App* check = app.add_subcommand("verify", "recompute the hash chain; exit 1 if it is broken");
+  CLI::App* check =
+      app.add_subcommand("verify", "recompute the hash chain; exit 1 if it is broken");
   check->footer("\nExamples:\n  converge journal verify\n  converge journal verify -o json");
   app.require_subcommand(0, 1);
   return [filter, check, &common] {

@@ -1,11 +1,11 @@
-#include <fmt/core.h>
-
 #include "convergers/registry.h"
 #include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+
+#include <fmt/core.h>
 
 namespace converge::cli {
 
@@ -76,7 +76,12 @@ int list(const Common& common) {
                 .add("message", broken.error.what())
                 .line());
     } else {
-      table.add({{printable(broken.name), Style::strong}, {"-"}, {"broken", Style::bad}, {"-"}, {"-"}, {"-"}});
+      table.add({{printable(broken.name), Style::strong},
+                 {"-"},
+                 {"broken", Style::bad},
+                 {"-"},
+                 {"-"},
+                 {"-"}});
     }
   }
   if (!common.json()) print(table.text());

@@ -1,13 +1,14 @@
 #include "src/cli/output.h"
 
+#include "src/base/text.h"
+
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-
-#include "src/base/text.h"
+#include <unistd.h>
 
 namespace converge::cli {
 
@@ -29,7 +30,6 @@ std::size_t width(std::string_view text) {
 }  // namespace
 
 void use_color(const std::string& when) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
   const char* no_color = std::getenv("NO_COLOR");
   const bool wanted = no_color == nullptr || *no_color == '\0';
   colored() = when == "always" || (when == "auto" && wanted && isatty(STDOUT_FILENO) != 0);
@@ -61,9 +61,12 @@ std::string styled(Style style, std::string_view text) {
 }
 
 void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(ErrorKind::failure, "cannot write to standard output");
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return;
   }
+  // A reader that went away has seen enough. Only a pass gets here: SIGPIPE ends the others.
+  if (errno == EPIPE) return;
+  throw Error(ErrorKind::failure, "cannot write to standard output: " + system_reason(errno));
 }
 
 void print_error(const Error& error) {
@@ -125,7 +128,8 @@ std::string counted(std::int64_t count, std::string_view noun, std::string_view 
     digits.insert(static_cast<std::size_t>(place), 1, ',');
   }
   if (count == 1) return fmt::format("{} {}", digits, noun);
-  return plural.empty() ? fmt::format("{} {}s", digits, noun) : fmt::format("{} {}", digits, plural);
+  return plural.empty() ? fmt::format("{} {}s", digits, noun)
+                        : fmt::format("{} {}", digits, plural);
 }
 
 }  // namespace converge::cli

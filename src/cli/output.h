@@ -1,12 +1,12 @@
 #pragma once
 
+#include "src/base/error.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "src/base/error.h"
 
 namespace converge::cli {
 

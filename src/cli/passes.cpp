@@ -1,12 +1,5 @@
 #include "src/cli/passes.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <atomic>
-#include <csignal>
-#include <filesystem>
-
 #include "journal/journal.h"
 #include "journal/reader.h"
 #include "src/base/clock.h"
@@ -16,6 +9,13 @@
 #include "src/cli/progress.h"
 #include "src/cli/summary.h"
 #include "src/engine/recovery.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
 
 namespace converge::cli {
 
@@ -142,13 +142,13 @@ void PassPrinter::print_hold(const journal::Hold& hold) const {
     print_notice(fmt::format("{}: the limit would hold this pass", name_));
     return;
   }
-  print_error(Error(
-      ErrorKind::failure,
-      fmt::format("{}: the limit holds {}", name_,
-                  counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
-      fmt::format("Look with `converge plan {0}`; to let exactly this set through once: "
-                  "`converge release {0} {1}`.",
-                  name_, hold.digest)));
+  print_error(
+      Error(ErrorKind::failure,
+            fmt::format("{}: the limit holds {}", name_,
+                        counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
+            fmt::format("Look with `converge plan {0}`; to let exactly this set through once: "
+                        "`converge release {0} {1}`.",
+                        name_, hold.digest)));
 }
 
 void PassPrinter::result(const engine::PassResult& result, const std::string& actor) {
@@ -169,7 +169,9 @@ void PassPrinter::result(const engine::PassResult& result, const std::string& ac
       line.add_raw("pass", "null");
     }
     line.add("converger", name_)
-        .add("trigger", request_.plan ? "plan" : actor == "cron" ? "cron" : "hand")
+        .add("trigger", request_.plan     ? "plan"
+                        : actor == "cron" ? "cron"
+                                          : "hand")
         .add("actor", actor)
         .add("outcome", engine::name_of(result.outcome))
         .add("examined", result.examined)
@@ -221,7 +223,8 @@ bool report_broken(const PassRequest& request, const convergers::Registry& regis
   bool any = false;
   for (const convergers::Broken& broken : registry.broken) {
     const auto& names = request.names;
-    if (!names.empty() && std::find(names.begin(), names.end(), broken.name) == names.end()) continue;
+    if (!names.empty() && std::find(names.begin(), names.end(), broken.name) == names.end())
+      continue;
     print_broken(broken);
     any = true;
   }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "convergers/registry.h"
 #include "src/cli/command.h"
 #include "src/config/config.h"
 #include "src/engine/pass.h"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace converge::cli {
 

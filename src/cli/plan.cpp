@@ -1,6 +1,6 @@
-#include <memory>
-
 #include "src/cli/passes.h"
+
+#include <memory>
 
 namespace converge::cli {
 

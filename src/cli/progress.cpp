@@ -1,11 +1,11 @@
 #include "src/cli/progress.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <unistd.h>
 
 namespace converge::cli {
 
@@ -33,13 +33,14 @@ void Progress::show(std::int64_t done, std::int64_t total) {
   shown_ = true;
   const auto full = static_cast<std::size_t>(std::min(done, total) * kBarWidth / total);
   const double seconds = std::chrono::duration<double>(now - started_).count();
-  const double left = done == 0 ? 0 : seconds / static_cast<double>(done) * static_cast<double>(total - done);
-  std::fputs(fmt::format("\r\x1b[K{} [{}{}] {}/{}  {:.0f}/s  {:.0f}s left", title_,
-                         std::string(full, '#'),
-                         std::string(static_cast<std::size_t>(kBarWidth) - full, '.'), done, total,
-                         static_cast<double>(done) / seconds, left)
-                 .c_str(),
-             stderr);
+  const double left =
+      done == 0 ? 0 : seconds / static_cast<double>(done) * static_cast<double>(total - done);
+  std::fputs(
+      fmt::format("\r\x1b[K{} [{}{}] {}/{}  {:.0f}/s  {:.0f}s left", title_, std::string(full, '#'),
+                  std::string(static_cast<std::size_t>(kBarWidth) - full, '.'), done, total,
+                  static_cast<double>(done) / seconds, left)
+          .c_str(),
+      stderr);
   std::fflush(stderr);
 }
 

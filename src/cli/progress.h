@@ -1,9 +1,9 @@
 #pragma once
 
+#include "src/base/clock.h"
+
 #include <cstdint>
 #include <string>
-
-#include "src/base/clock.h"
 
 namespace converge::cli {
 

@@ -1,13 +1,13 @@
-#include <fmt/core.h>
-
-#include <memory>
-#include <optional>
-
 #include "convergers/registry.h"
 #include "journal/journal.h"
 #include "src/base/process.h"
 #include "src/cli/command.h"
 #include "src/cli/output.h"
+
+#include <fmt/core.h>
+
+#include <memory>
+#include <optional>
 
 namespace converge::cli {
 

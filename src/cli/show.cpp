@@ -1,16 +1,16 @@
-#include <fmt/core.h>
-#include <fmt/ranges.h>
-
-#include <filesystem>
-#include <memory>
-#include <system_error>
-
 #include "convergers/registry.h"
 #include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
 
 namespace converge::cli {
 
@@ -57,14 +57,14 @@ std::string history(const std::filesystem::path& file, const std::string& name) 
   if (!std::filesystem::exists(file, error)) return "  none yet\n";
   Table table;
   bool any = false;
-  journal::Reader(file).newest({.convergers = {name}, .subject = {}, .newest = kHistory,
-                                .bookkeeping = false},
-                               [&](const journal::StoredEntry& entry) {
-                                 any = true;
-                                 auto cells = describe_entry(entry);
-                                 cells.erase(cells.begin() + 1);  // Its name is known.
-                                 table.add(std::move(cells));
-                               });
+  journal::Reader(file).newest(
+      {.convergers = {name}, .subject = {}, .newest = kHistory, .bookkeeping = false},
+      [&](const journal::StoredEntry& entry) {
+        any = true;
+        auto cells = describe_entry(entry);
+        cells.erase(cells.begin() + 1);  // Its name is known.
+        table.add(std::move(cells));
+      });
   return any ? table.text() : "  none yet\n";
 }
 

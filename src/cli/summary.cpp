@@ -1,10 +1,10 @@
 #include "src/cli/summary.h"
 
+#include "src/base/text.h"
+
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
-
-#include "src/base/text.h"
 
 namespace converge::cli {
 
@@ -15,8 +15,9 @@ std::string summarize_steps(std::string_view detail) {
   std::string text;
   for (std::size_t i = 0; !steps.isNull() && i < steps->size(); ++i) {
     const auto step = steps->getObject(static_cast<unsigned>(i));
-    text += fmt::format("{}{} {}", i == 0 ? "" : ", ", printable(step->getValue<std::string>("title")),
-                        step->getValue<std::int64_t>("count"));
+    text +=
+        fmt::format("{}{} {}", i == 0 ? "" : ", ", printable(step->getValue<std::string>("title")),
+                    step->getValue<std::int64_t>("count"));
   }
   return text;
 }

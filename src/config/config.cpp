@@ -1,25 +1,25 @@
 #include "src/config/config.h"
 
-#include <fmt/core.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <functional>
-#include <system_error>
-#include <toml++/toml.h>
-#include <vector>
-
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
+
+#include <fmt/core.h>
+#include <toml++/toml.h>
+
+#include <cstdlib>
+#include <functional>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
 
 namespace converge::config {
 
 namespace {
 
 std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
 }
 
@@ -62,9 +62,10 @@ class FileReader {
 
   [[noreturn]] void fail(const toml::source_region& where, const std::string& what,
                          const std::string& hint) const {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}:{}:{}: {}", path_.string(), where.begin.line, where.begin.column, what),
-                hint);
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{}:{}:{}: {}", path_.string(), where.begin.line, where.begin.column, what),
+        hint);
   }
 
   [[noreturn]] void unknown(const toml::key& key, const std::string& name,
@@ -151,7 +152,8 @@ Config load(const Flags& flags) {
   config.journal = state_directory() / "journal.db";
 
   const std::string named = first_of(flags.config, "CONVERGE_CONFIG");
-  config.file = named.empty() ? configuration_directory() / "converge.toml" : std::filesystem::path(named);
+  config.file =
+      named.empty() ? configuration_directory() / "converge.toml" : std::filesystem::path(named);
   std::error_code error;
   if (!named.empty() || std::filesystem::exists(config.file, error)) {
     require_trusted(config.file);

@@ -31,8 +31,8 @@ struct Config {
 /// CONVERGE_JOURNAL) before file before default. The file is /etc/converge/converge.toml for root,
 /// otherwise $XDG_CONFIG_HOME/converge/converge.toml; it may be absent unless it was named.
 ///
-/// Throws `Error{usage}` with file, line and column: for an unknown key, a value of the wrong type, a
-/// file that others can write.
+/// Throws `Error{usage}` with file, line and column: for an unknown key, a value of the wrong type,
+/// a file that others can write.
 Config load(const Flags& flags);
 
 }  // namespace converge::config

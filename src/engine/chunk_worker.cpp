@@ -1,14 +1,14 @@
 #include "src/engine/chunk_worker.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <thread>
-
 #include "src/base/fault.h"
 #include "src/base/text.h"
 #include "src/engine/recovery.h"
 #include "src/engine/verdict.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <thread>
 
 namespace converge::engine {
 
@@ -17,14 +17,16 @@ namespace {
 /// How long a pass tries to learn how a COMMIT ended whose answer was lost.
 constexpr std::chrono::milliseconds kDoubtPatience{10'000};
 
-/// The outcome of a transaction in doubt, over a new connection, or nullopt when nobody can say yet.
+/// The outcome of a transaction in doubt, over a new connection, or nullopt when nobody can say
+/// yet.
 std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Txn& txn) {
   const auto deadline = Clock::now() + kDoubtPatience;
   for (int attempt = 1; Clock::now() < deadline; ++attempt) {
     try {
       auto session = state.context().pool.lease();
-      return ask_outcome(*session, txn,
-                         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+      return ask_outcome(
+          *session, txn,
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
     } catch (const Error&) {
       std::this_thread::sleep_for(backoff(attempt));  // The server may be restarting.
     }
@@ -63,16 +65,18 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
     const bool doubt = error.kind() == ErrorKind::in_doubt;
     const auto outcome = doubt ? settle_doubt(state, txn) : journal::Outcome::rolled_back;
     if (!outcome) {
-      throw Error(ErrorKind::failure,
-                  fmt::format("whether transaction {} was committed is in doubt: {}", xid, error.what()),
-                  "Its record is pending in the journal; the next command that acts asks the server.");
+      throw Error(
+          ErrorKind::failure,
+          fmt::format("whether transaction {} was committed is in doubt: {}", xid, error.what()),
+          "Its record is pending in the journal; the next command that acts asks the server.");
     }
     journal.append_outcome(state.pass(), definition, seq, *outcome, error_detail(state, error));
     if (*outcome == journal::Outcome::committed) return;
     if (*outcome == journal::Outcome::unknown) {
-      throw Error(ErrorKind::failure,
-                  fmt::format("whether transaction {} was committed is unknown: {}", xid, error.what()),
-                  "The server was replaced or has forgotten it; the next pass does what is left.");
+      throw Error(
+          ErrorKind::failure,
+          fmt::format("whether transaction {} was committed is unknown: {}", xid, error.what()),
+          "The server was replaced or has forgotten it; the next pass does what is left.");
     }
     throw Error(doubt ? ErrorKind::transient : error.kind(), error.what(), error.hint(),
                 error.sqlstate());
@@ -148,6 +152,15 @@ void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int at
   done = true;
 }
 
+bool ChunkWorker::probe(const Subjects& chunk) {
+  if (state_.expect_work) return false;
+  try {
+    return attempt(chunk, false);
+  } catch (const Error&) {
+    return false;  // It is met again, and told, when the chunk is worked on.
+  }
+}
+
 /// False when subjects that were found a while ago turned out to need work: they are to be read
 /// again first. Those that are right already are spared the reading.
 bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
@@ -156,12 +169,12 @@ bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
   Slots::Slot slot(state_.slots());
   postgres::Transaction transaction(session);
   if (!read_again) {
-    const auto changes = state_.converger().converge(transaction, chunk);
+    const bool right = !any_rows(state_.converger().converge(transaction, chunk));
     slot.give_back();
     transaction.rollback();
-    state_.expect_work = any_rows(changes);
-    if (!any_rows(changes)) state_.examined(chunk.size());
-    return !any_rows(changes);
+    state_.expect_work = !right;
+    if (right) state_.examined(chunk.size());
+    return right;
   }
   const Subjects subjects = state_.converger().find_again(transaction, chunk);
   subjects.require_usable_keys();

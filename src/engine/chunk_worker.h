@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "src/engine/pass_state.h"
 #include "src/postgres/transaction.h"
+
+#include <memory>
+#include <vector>
 
 namespace converge::engine {
 
@@ -14,6 +14,9 @@ class ChunkWorker {
   /// `commits` is false for a plan, and to learn the full extent of a set that a limit stopped.
   ChunkWorker(PassState& state, bool commits) : state_(state), commits_(commits) {}
 
+  /// Whether the subjects are right already: the steps return nothing for them. Rolled back; false
+  /// when they cannot tell. Does nothing, and says false, once a chunk had something to correct.
+  bool probe(const Subjects& chunk);
   /// Converges subjects that were found a while ago.
   void work(const Subjects& chunk);
   /// Converges subjects in the transaction that has just found them.

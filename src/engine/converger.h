@@ -1,13 +1,13 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
-
 #include "src/engine/settings.h"
 #include "src/engine/subjects.h"
 #include "src/postgres/rows.h"
 #include "src/postgres/transaction.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
 
 namespace converge::engine {
 

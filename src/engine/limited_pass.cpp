@@ -1,10 +1,10 @@
 #include "src/engine/limited_pass.h"
 
-#include <cstring>
-#include <thread>
-
 #include "src/engine/chunk_worker.h"
 #include "src/engine/verdict.h"
+
+#include <cstring>
+#include <thread>
 
 namespace converge::engine {
 
@@ -45,6 +45,7 @@ journal::Inconsistency decode(std::string_view bytes) {
 }  // namespace
 
 LimitVerdict LimitedPass::run() {
+  const std::int64_t examined_before = state_.result().examined;
   for (int attempt = 1;; ++attempt) {
     try {
       return run_once();
@@ -53,7 +54,7 @@ LimitVerdict LimitedPass::run() {
       if (judge(error, 1, attempt, true) != Verdict::retry) throw;
       state_.require_time();
       std::this_thread::sleep_for(backoff(attempt));
-      state_.start_again();
+      state_.start_again(examined_before);
       listing_.rewind();
     }
   }
@@ -61,11 +62,12 @@ LimitVerdict LimitedPass::run() {
 
 LimitVerdict LimitedPass::run_once() {
   records_.emplace();
+  postgres::Pool::Lease session;  // Before the transaction, which must go first.
   std::unique_ptr<postgres::Transaction> transaction = listing_.take_transaction();
   const bool fresh = transaction != nullptr;
-  postgres::Pool::Lease session;
   if (!fresh) {
     session = state_.context().pool.lease();
+    session->set_statement_timeout(state_.statement_timeout());
     state_.converger().prepare(*session);
     transaction = std::make_unique<postgres::Transaction>(*session);
   }
@@ -73,7 +75,8 @@ LimitVerdict LimitedPass::run_once() {
     transaction->rollback();
     return LimitVerdict::exceeded;
   }
-  if (released_ && *released_ != state_.digest()) {
+  // Of another set than the released one, the limit judges as ever: there may be less to do by now.
+  if (released_ && *released_ != state_.digest() && state_.inconsistencies() > allowed_) {
     transaction->rollback();
     return LimitVerdict::exceeded;
   }

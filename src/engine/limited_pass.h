@@ -1,26 +1,27 @@
 #pragma once
 
+#include "src/base/spool.h"
+#include "src/engine/pass_state.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "src/base/spool.h"
-#include "src/engine/pass_state.h"
-
 namespace converge::engine {
 
 enum class LimitVerdict {
   within,    ///< Everything was corrected and committed, or nothing was to be.
-  exceeded,  ///< More than the limit allows, or another set than was released: rolled back.
+  exceeded,  ///< More than the limit allows, and not the set that was released: rolled back.
 };
 
-/// Converges all subjects of a listing in one transaction, which is rolled back as soon as more than
-/// `allowed` of them are inconsistent. A chunk that fails is retried in halves between savepoints,
-/// so that a bad subject stands alone.
+/// Converges all subjects of a listing in one transaction, which is rolled back as soon as more
+/// than `allowed` of them are inconsistent. A chunk that fails is retried in halves between
+/// savepoints, so that a bad subject stands alone.
 class LimitedPass {
  public:
-  /// With `released`, the set with exactly that digest may pass, whatever its size, and no other.
+  /// With `released`, the set with exactly that digest may pass, whatever its size; another one
+  /// only within the limit.
   LimitedPass(PassState& state, Listing& listing, std::int64_t allowed,
               std::optional<std::string> released)
       : state_(state), listing_(listing), allowed_(allowed), released_(std::move(released)) {}

@@ -1,7 +1,9 @@
 #include "src/engine/listing.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <future>
 #include <unordered_set>
 #include <utility>
 
@@ -10,33 +12,56 @@ namespace converge::engine {
 namespace {
 
 /// Hashes that are sorted at a time to find a key that stands twice: 4 MiB of them.
-constexpr std::int64_t kHashesAtOnce = 512 * 1024;
+constexpr std::size_t kHashesAtOnce = 512 * 1024;
 
 std::size_t hash_of(std::string_view key) { return std::hash<std::string_view>()(key); }
 
 }  // namespace
 
 Listing::Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
-                 std::size_t chunk)
+                 std::size_t chunk, const Probe& probe)
     : chunk_(chunk), transaction_(std::move(transaction)) {
-  // One more than a chunk tells whether there are more.
-  only_ = converger.next(*transaction_, chunk_ + 1);
+  only_ = converger.next(*transaction_, chunk_);
   size_ = static_cast<std::int64_t>(only_.size());
-  if (only_.size() <= chunk_) {
+  Subjects more(only_.width());
+  if (only_.size() == chunk_) more = converger.next(*transaction_, chunk_);
+  if (more.empty()) {
     only_.require_usable_keys();
     return;
   }
   spool_.emplace();
-  const std::size_t width = only_.width();
-  for (Subjects page = std::move(only_); !page.empty(); page = converger.next(*transaction_, chunk_)) {
-    spool(page);
-  }
-  only_ = Subjects(width);
+  spool(only_, &first_hashes_);
+  right_.push_back(false);
+  only_ = Subjects(more.width());
+  read_rest(converger, probe, std::move(more));
   size_ = static_cast<std::int64_t>(spool_->size());
-  transaction_->rollback();
-  transaction_.reset();
   require_unique_keys();
   rewind();
+}
+
+/// While a page is put away, and another is probed, the server makes the next one. The probe is
+/// never waited for: the transaction that finds must not last longer for it.
+void Listing::read_rest(const Converger& converger, const Probe& probe, Subjects page) {
+  std::future<void> spooled;
+  std::future<bool> probed;
+  std::size_t probed_chunk = 0;
+  for (auto current = std::make_shared<const Subjects>(std::move(page)); !current->empty();) {
+    if (spooled.valid()) spooled.get();
+    spooled = std::async(std::launch::async, [this, current] { spool(*current, &first_hashes_); });
+    const bool idle =
+        !probed.valid() || probed.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    if (probe && idle) {
+      if (probed.valid()) right_[probed_chunk] = probed.get();
+      probed_chunk = right_.size();
+      probed = std::async(std::launch::async, [&probe, current] { return probe(*current); });
+    }
+    right_.push_back(false);
+    current = std::make_shared<const Subjects>(converger.next(*transaction_, chunk_));
+  }
+  transaction_->rollback();
+  transaction_.reset();
+  spooled.get();
+  if (probed.valid()) right_[probed_chunk] = probed.get();
 }
 
 Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction)
@@ -45,10 +70,13 @@ Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> trans
       only_(std::move(subjects)),
       size_(static_cast<std::int64_t>(only_.size())) {}
 
-void Listing::spool(const Subjects& subjects) {
+void Listing::spool(const Subjects& subjects, std::vector<std::size_t>* hashes) {
   for (std::size_t row = 0; row < subjects.size(); ++row) {
     if (!subjects.cell(row, 0)) throw_null_key();
     spool_->append(subjects.encode(row));
+    if (hashes != nullptr && hashes->size() < kHashesAtOnce) {
+      hashes->push_back(hash_of(subjects.key(row)));
+    }
   }
 }
 
@@ -59,20 +87,30 @@ Subjects Listing::next() {
   }
   Subjects chunk(only_.width());
   std::string record;
-  while (chunk.size() < chunk_ && spool_->next(record)) chunk.append_encoded(record);
+  while (next_chunk_ < right_.size() && chunk.empty()) {
+    const bool skip = right_[next_chunk_++];
+    for (std::size_t row = 0; row < chunk_ && spool_->next(record); ++row) {
+      if (!skip) chunk.append_encoded(record);
+    }
+  }
   return chunk;
 }
 
 void Listing::rewind() {
   taken_ = false;
+  next_chunk_ = 0;
   if (spool_) spool_->rewind();
 }
 
-/// In bounded memory: the keys' hashes are sorted part by part, each part on a walk of its own; two
-/// equal hashes are looked at more closely.
+/// In bounded memory: when there are more keys than hashes that may be kept, they are sorted part
+/// by part, each part on a walk of its own. Two equal hashes are looked at more closely.
 void Listing::require_unique_keys() {
-  const auto parts = static_cast<std::size_t>((size_ + kHashesAtOnce - 1) / kHashesAtOnce);
-  std::vector<std::size_t> hashes;
+  std::vector<std::size_t> hashes = std::move(first_hashes_);
+  const std::size_t parts = (static_cast<std::size_t>(size_) + kHashesAtOnce - 1) / kHashesAtOnce;
+  if (parts == 1) {
+    require_distinct(hashes);
+    return;
+  }
   std::string record;
   for (std::size_t part = 0; part < parts; ++part) {
     hashes.clear();
@@ -81,11 +119,15 @@ void Listing::require_unique_keys() {
       const std::size_t hash = hash_of(Subjects::encoded_key(record));
       if (hash % parts == part) hashes.push_back(hash);
     }
-    std::sort(hashes.begin(), hashes.end());
-    for (auto twice = std::adjacent_find(hashes.begin(), hashes.end()); twice != hashes.end();
-         twice = std::adjacent_find(twice + 1, hashes.end())) {
-      confirm_twice(*twice);
-    }
+    require_distinct(hashes);
+  }
+}
+
+void Listing::require_distinct(std::vector<std::size_t>& hashes) {
+  std::sort(hashes.begin(), hashes.end());
+  for (auto twice = std::adjacent_find(hashes.begin(), hashes.end()); twice != hashes.end();
+       twice = std::adjacent_find(twice + 1, hashes.end())) {
+    confirm_twice(*twice);
   }
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
+#include "src/base/spool.h"
+#include "src/engine/converger.h"
+
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-
-#include "src/base/spool.h"
-#include "src/engine/converger.h"
+#include <vector>
 
 namespace converge::engine {
 
@@ -16,15 +18,19 @@ namespace converge::engine {
 /// run in. More: they wait in a temporary file, in the order of find, and the transaction is over.
 class Listing {
  public:
-  /// `transaction` has begun to find; keeps it or rolls it back. Throws `Error{failure}` when find
-  /// returned a key twice or a null key.
+  /// Says whether a chunk is right already; called from another thread, one call at a time.
+  using Probe = std::function<bool(const Subjects&)>;
+
+  /// `transaction` has begun to find; keeps it or rolls it back. While the rest is being found,
+  /// `probe` looks at chunks, as many as it has time for: those that are right already are not
+  /// returned by `next`. Throws `Error{failure}` when find returned a key twice or a null key.
   Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
-          std::size_t chunk);
+          std::size_t chunk, const Probe& probe);
 
   /// Of some subjects that are known already.
   Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction);
 
-  std::int64_t size() const { return size_; }
+  std::int64_t size() const { return size_; }  ///< All that were found.
 
   bool has_transaction() const { return transaction_ != nullptr; }
   /// The transaction that found everything, if all fit in one chunk; at most once.
@@ -34,20 +40,25 @@ class Listing {
   Subjects next();
   void rewind();
 
-  /// Keeps of all subjects those that `wanted` says, chunk by chunk.
+  /// Keeps of all subjects those that `wanted` says, chunk by chunk; forgets what was probed.
   template <typename Wanted>
   void keep(const Wanted& wanted);
 
  private:
+  void read_rest(const Converger& converger, const Probe& probe, Subjects page);
   void require_unique_keys();
+  void require_distinct(std::vector<std::size_t>& hashes);
   void confirm_twice(std::size_t hash);
-  void spool(const Subjects& subjects);
+  void spool(const Subjects& subjects, std::vector<std::size_t>* hashes = nullptr);
 
   std::size_t chunk_;
   std::unique_ptr<postgres::Transaction> transaction_;
   Subjects only_;  ///< When there is no spool.
   bool taken_ = false;
   std::optional<Spool> spool_;
+  std::vector<std::size_t> first_hashes_;  ///< Of the keys, as they were spooled.
+  std::vector<bool> right_;                ///< By chunk: right already, as the probe says.
+  std::size_t next_chunk_ = 0;
   std::int64_t size_ = 0;
 };
 
@@ -85,7 +96,8 @@ void Listing::keep(const Wanted& wanted) {
     chunk = Subjects(width);
   }
   if (!chunk.empty()) keep_chunk();
-  spool_->rewind();
+  right_.assign((static_cast<std::size_t>(size_) + chunk_ - 1) / chunk_, false);
+  rewind();
 }
 
 }  // namespace converge::engine

@@ -1,15 +1,15 @@
 #include "src/engine/pass.h"
 
+#include "src/base/text.h"
+#include "src/engine/chunk_worker.h"
+#include "src/engine/limited_pass.h"
+#include "src/engine/pass_state.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <exception>
 #include <thread>
-
-#include "src/base/text.h"
-#include "src/engine/chunk_worker.h"
-#include "src/engine/limited_pass.h"
-#include "src/engine/pass_state.h"
 
 namespace converge::engine {
 
@@ -67,6 +67,8 @@ class Pass {
     result = state_.result();
     result.error = std::move(error);
     result.hold = hold_;
+    if (hold_)
+      result.inconsistencies = hold_->inconsistencies;  // One that stood already examined none.
     if (corrections_undone_) result.changes = 0;
     result.outcome = outcome(result);
     try {
@@ -157,7 +159,13 @@ Listing Pass::list(postgres::Session& session, const Shards& shards) {
     return listing;
   }
   converger_.find(*transaction, shards);
-  Listing listing(converger_, std::move(transaction), chunk);
+  ChunkWorker prober(state_, false);
+  Listing::Probe probe;
+  // Only where nothing is left out afterwards.
+  if (profile().settings.settle.count() == 0 || is_plan()) {
+    probe = [&](const Subjects& subjects) { return prober.probe(subjects); };
+  }
+  Listing listing(converger_, std::move(transaction), chunk, probe);
   leave_unsettled(listing);
   return listing;
 }
@@ -208,7 +216,8 @@ void Pass::work_in_parallel(Listing& listing) {
       }
     }
   };
-  const std::int64_t chunks = (listing.size() + profile().settings.chunk - 1) / profile().settings.chunk;
+  const std::int64_t chunks =
+      (listing.size() + profile().settings.chunk - 1) / profile().settings.chunk;
   const auto workers = std::min<std::int64_t>(profile().settings.parallel + 1, chunks);
   {
     std::vector<std::jthread> threads;
@@ -281,12 +290,11 @@ void Pass::note(PassResult& result) {
     }
     const bool failed = result.outcome == PassOutcome::failed;
     context_.journal->append(
-        state_.pass(),
-        {.kind = journal::Kind::pass,
-         .definition = state_.definition(),
-         .count = result.inconsistencies,
-         .outcome = failed ? std::optional(journal::Outcome::failed) : std::nullopt,
-         .detail = detail + "}"});
+        state_.pass(), {.kind = journal::Kind::pass,
+                        .definition = state_.definition(),
+                        .count = result.inconsistencies,
+                        .outcome = failed ? std::optional(journal::Outcome::failed) : std::nullopt,
+                        .detail = detail + "}"});
     result.pass = state_.pass().id;
   }
   context_.journal->note_pass({.converger = profile().name,

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "journal/journal.h"
+#include "src/base/error.h"
+#include "src/engine/converger.h"
+#include "src/postgres/advisory_lock.h"
+#include "src/postgres/pool.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -8,12 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "journal/journal.h"
-#include "src/base/error.h"
-#include "src/engine/converger.h"
-#include "src/postgres/advisory_lock.h"
-#include "src/postgres/pool.h"
 
 namespace converge::engine {
 
@@ -44,8 +44,8 @@ struct PassContext {
   journal::Journal* journal = nullptr;  ///< Null: a plan, which has no effect and no record.
   std::string trigger;                  ///< `hand`, `cron`, `daemon`, `plan`.
   std::string actor;
-  std::chrono::milliseconds wait{0};    ///< For the lock.
-  std::optional<std::string> subject;   ///< Only the subject with this key.
+  std::chrono::milliseconds wait{0};        ///< For the lock.
+  std::optional<std::string> subject;       ///< Only the subject with this key.
   const std::atomic<bool>* stop = nullptr;  ///< When set, no further chunk is begun.
   PassObserver observer;
 };

@@ -1,10 +1,10 @@
 #include "src/engine/pass_state.h"
 
+#include "src/base/text.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
-
-#include "src/base/text.h"
 
 namespace converge::engine {
 
@@ -49,7 +49,8 @@ void PassState::require_time() const {
       fmt::format("the pass was not done within its pass_timeout of {}: {} of {} subjects examined",
                   format_duration(converger_.profile().settings.pass_timeout), result_.examined,
                   total_),
-      "What was corrected stays; the next pass does the rest. Raise `pass_timeout` if this is usual.");
+      "What was corrected stays; the next pass does the rest. Raise `pass_timeout` if this is "
+      "usual.");
 }
 
 std::chrono::milliseconds PassState::statement_timeout() const {
@@ -103,9 +104,9 @@ std::string PassState::digest() const {
   return digest_.text(converger_.profile().version);
 }
 
-void PassState::start_again() {
+void PassState::start_again(std::int64_t examined) {
   const std::lock_guard lock(mutex_);
-  result_.examined = 0;
+  result_.examined = examined;
   result_.inconsistencies = 0;
   result_.changes = 0;
   digest_ = {};

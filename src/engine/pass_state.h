@@ -1,21 +1,21 @@
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <string>
-
 #include "src/base/clock.h"
 #include "src/engine/listing.h"
 #include "src/engine/pass.h"
 #include "src/engine/record.h"
 #include "src/engine/set_digest.h"
 
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+
 namespace converge::engine {
 
-/// A place in the server: while it is held, one chunk's statements run there. A worker gives it back
-/// before it writes the chunk's record, so that the next chunk's steps run meanwhile.
+/// A place in the server: while it is held, one chunk's statements run there. A worker gives it
+/// back before it writes the chunk's record, so that the next chunk's steps run meanwhile.
 class Slots {
  public:
   explicit Slots(int count) : free_(count) {}
@@ -75,8 +75,8 @@ class PassState {
 
   std::int64_t inconsistencies() const;
   std::string digest() const;
-  /// Forgets what was counted: it was rolled back, and is begun again.
-  void start_again();
+  /// Forgets what was counted since `examined` subjects were: it was rolled back, and begins again.
+  void start_again(std::int64_t examined);
   PassResult result() const;
 
   /// Whether the chunk before had something to correct: then subjects are read again at once.

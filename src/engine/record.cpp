@@ -1,14 +1,14 @@
 #include "src/engine/record.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <unordered_map>
-
 #include "src/base/digest.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/postgres/session.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <unordered_map>
 
 namespace converge::engine {
 

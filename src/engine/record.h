@@ -1,11 +1,11 @@
 #pragma once
 
+#include "journal/entry.h"
+#include "src/engine/converger.h"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "journal/entry.h"
-#include "src/engine/converger.h"
 
 namespace converge::engine {
 

@@ -1,14 +1,14 @@
 #include "src/engine/recovery.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <thread>
-
 #include "src/base/clock.h"
 #include "src/base/fault.h"
 #include "src/base/text.h"
 #include "src/postgres/transaction.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <thread>
 
 namespace converge::engine {
 
@@ -31,7 +31,8 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
                                             std::chrono::milliseconds patience) {
   if (session.server().timeline != txn.server.timeline) return journal::Outcome::unknown;
   const auto deadline = Clock::now() + patience;
-  for (std::chrono::milliseconds pause(2);; pause = std::min(pause * 2, std::chrono::milliseconds(250))) {
+  for (std::chrono::milliseconds pause(2);;
+       pause = std::min(pause * 2, std::chrono::milliseconds(250))) {
     switch (postgres::xact_status(session, txn.xid)) {
       case postgres::XactStatus::committed:
         return journal::Outcome::committed;
@@ -59,9 +60,10 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
   for (const journal::Unsettled& unsettled : journal.unsettled()) {
     if (unsettled.writer == self || is_alive(unsettled.writer)) continue;
     if (unsettled.txn.server.system_identifier != session.server().system_identifier) {
-      notice(fmt::format("{} belongs to another server than {}; it stays pending until converge "
-                         "connects to that one",
-                         describe(unsettled), session.server().place));
+      notice(
+          fmt::format("{} belongs to another server than {}; it stays pending until converge "
+                      "connects to that one",
+                      describe(unsettled), session.server().place));
       continue;
     }
     const auto outcome = ask_outcome(session, unsettled.txn, kPatience);

@@ -1,26 +1,27 @@
 #pragma once
 
+#include "journal/journal.h"
+#include "src/postgres/advisory_lock.h"
+#include "src/postgres/session.h"
+
 #include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
 
-#include "journal/journal.h"
-#include "src/postgres/advisory_lock.h"
-#include "src/postgres/session.h"
-
 namespace converge::engine {
 
 /// How `txn` ended, from the server itself; asks again while it is in progress there, and is
 /// nullopt when it still is at the end of `patience`. A server with the same system identifier on
-/// another timeline, or one that no longer knows the id, gives `unknown`. Throws when it cannot ask.
+/// another timeline, or one that no longer knows the id, gives `unknown`. Throws when it cannot
+/// ask.
 std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
                                             std::chrono::milliseconds patience);
 
 /// Settles each transaction in the journal that has no outcome and whose writer is dead. A live
-/// writer's is left alone, and so is one of another server: it stays pending until somebody connects
-/// to that server. `notice` is told of each that could not be settled. Returns how many were.
-/// One process at a time does this; `locks` see to it.
+/// writer's is left alone, and so is one of another server: it stays pending until somebody
+/// connects to that server. `notice` is told of each that could not be settled. Returns how many
+/// were. One process at a time does this; `locks` see to it.
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice);
 

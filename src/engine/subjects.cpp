@@ -1,13 +1,13 @@
 #include "src/engine/subjects.h"
 
+#include "src/base/error.h"
+#include "src/base/text.h"
+#include "src/postgres/session.h"
+
 #include <fmt/core.h>
 
 #include <cstring>
 #include <unordered_set>
-
-#include "src/base/error.h"
-#include "src/base/text.h"
-#include "src/postgres/session.h"
 
 namespace converge::engine {
 

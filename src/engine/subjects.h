@@ -1,12 +1,12 @@
 #pragma once
 
+#include "src/postgres/rows.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "src/postgres/rows.h"
 
 namespace converge::engine {
 

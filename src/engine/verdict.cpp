@@ -1,9 +1,9 @@
 #include "src/engine/verdict.h"
 
+#include "src/postgres/session.h"
+
 #include <algorithm>
 #include <random>
-
-#include "src/postgres/session.h"
 
 namespace converge::engine {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "src/base/error.h"
+
 #include <chrono>
 #include <cstddef>
-
-#include "src/base/error.h"
 
 namespace converge::engine {
 
@@ -18,8 +18,8 @@ enum class Verdict {
 /// `attempt` counts from 1; `halved` says whether the chunk is part of one that failed before.
 ///
 /// Data errors, and rows that another session keeps locked, are the subject's; a deadlock, a
-/// serialization failure or a lost connection is nobody's; anything else (a missing table, a missing
-/// right, a statement timeout) is the pass's.
+/// serialization failure or a lost connection is nobody's; anything else (a missing table, a
+/// missing right, a statement timeout) is the pass's.
 Verdict judge(const Error& error, std::size_t subjects, int attempt, bool halved);
 
 /// How long to wait before the next attempt: exponential with jitter, 50 ms to 5 s.

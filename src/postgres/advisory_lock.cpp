@@ -1,8 +1,8 @@
 #include "src/postgres/advisory_lock.h"
 
-#include <fmt/core.h>
-
 #include "src/base/digest.h"
+
+#include <fmt/core.h>
 
 namespace converge::postgres {
 
@@ -29,8 +29,10 @@ bool AdvisoryLocks::acquire(const std::string& name, std::chrono::milliseconds w
   session_.set_statement_timeout(wait + std::chrono::seconds(10));
   try {
     // One implicit transaction, so that the timeout is undone at its end.
-    session_.execute(fmt::format("begin; set local lock_timeout = {}; select pg_advisory_lock({}); "
-                                 "commit", wait.count(), key));
+    session_.execute(
+        fmt::format("begin; set local lock_timeout = {}; select pg_advisory_lock({}); "
+                    "commit",
+                    wait.count(), key));
     return true;
   } catch (const Error& error) {
     if (!session_.is_open()) throw;

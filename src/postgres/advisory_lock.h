@@ -1,11 +1,11 @@
 #pragma once
 
+#include "src/postgres/session.h"
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "src/postgres/session.h"
 
 namespace converge::postgres {
 

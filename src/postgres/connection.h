@@ -1,8 +1,8 @@
 #pragma once
 
 #include <libpq-fe.h>
-
 #include <pqxx/pqxx>
+
 #include <string>
 
 namespace converge::postgres {

@@ -1,14 +1,14 @@
 #include "src/postgres/errors.h"
 
+#include "src/base/text.h"
+#include "src/postgres/session.h"
+
 #include <fmt/core.h>
+#include <pqxx/pqxx>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <pqxx/pqxx>
-
-#include "src/base/text.h"
-#include "src/postgres/session.h"
 
 namespace converge::postgres {
 
@@ -81,8 +81,9 @@ Error server_error(std::string_view message, const std::string& sqlstate) {
 Error connect_error(std::string_view message, const std::string& sqlstate) {
   std::string text = without_final_stop(condense(message));
   const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  std::string hint = "Check --database, CONVERGE_DATABASE, [database] url in the configuration, or "
-                     "libpq's PGHOST, PGPORT, PGDATABASE and PGUSER.";
+  std::string hint =
+      "Check --database, CONVERGE_DATABASE, [database] url in the configuration, or "
+      "libpq's PGHOST, PGPORT, PGDATABASE and PGUSER.";
   if (has("password")) {
     hint = "Put the password into ~/.pgpass (mode 0600) or PGPASSWORD, and check the user name.";
   } else if (has("Connection refused") || has("No such file or directory")) {
@@ -113,6 +114,8 @@ Error current_error(std::string_view place) {
     return server_error(error.what(), "40003");
   } catch (const pqxx::transaction_rollback& error) {
     return server_error(error.what(), "40000");
+  } catch (const pqxx::insufficient_privilege& error) {
+    return server_error(error.what(), "42501");
   } catch (const pqxx::sql_error& error) {
     return server_error(error.what(), error.sqlstate());
   } catch (const std::exception& error) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "src/base/error.h"
+
 #include <string>
 #include <string_view>
-
-#include "src/base/error.h"
 
 namespace converge::postgres {
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "src/postgres/session.h"
+
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include "src/postgres/session.h"
 
 namespace converge::postgres {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <pqxx/pqxx>
-
 #include "src/postgres/rows.h"
+
+#include <pqxx/pqxx>
 
 namespace converge::postgres {
 

@@ -1,13 +1,13 @@
 #include "src/postgres/session.h"
 
+#include "src/postgres/connection.h"
+#include "src/postgres/errors.h"
+#include "src/postgres/rows_data.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <unordered_set>
-
-#include "src/postgres/connection.h"
-#include "src/postgres/errors.h"
-#include "src/postgres/rows_data.h"
 
 namespace converge::postgres {
 
@@ -30,6 +30,22 @@ std::string quote_option(std::string_view value) {
   return quoted + "'";
 }
 
+/// What libpq says of a connection string, up to where it begins to quote it: the password may be
+/// anywhere in what could not be read. Single characters and the names of options are no secret.
+std::string without_secrets(std::string_view why) {
+  why = why.substr(0, why.find('\n'));
+  if (why.starts_with("invalid connection option") ||
+      why.starts_with("invalid URI query parameter")) {
+    return std::string(why);
+  }
+  auto quote = why.find('"');
+  while (quote != std::string_view::npos && why.substr(quote + 2, 1) == "\"") {
+    quote = why.find('"', quote + 3);
+  }
+  why = why.substr(0, quote);
+  return std::string(why.substr(0, why.find_last_not_of(" :") + 1));
+}
+
 /// The user's connection string with our settings where it has none.
 std::string connection_string(const ConnectOptions& options) {
   char* problem = nullptr;
@@ -38,15 +54,18 @@ std::string connection_string(const ConnectOptions& options) {
   if (!parsed) {
     const std::string why = problem == nullptr ? "out of memory" : problem;
     PQfreemem(problem);
-    throw Error(ErrorKind::usage, "cannot read the database URL: " + why.substr(0, why.find('\n')),
+    throw Error(ErrorKind::usage, "cannot read the database URL: " + without_secrets(why),
                 "Write it as postgresql://USER@HOST:PORT/DATABASE or as host=... dbname=...");
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
   std::vector<std::pair<std::string, std::string>> ours = {
-      {"application_name", "converge"},  {"client_encoding", "UTF8"},
+      {"application_name", "converge"},
+      {"client_encoding", "UTF8"},
       {"connect_timeout", fmt::format("{}", std::max<long>(seconds, 2))},
-      {"keepalives_idle", "5"},          {"keepalives_interval", "2"},
-      {"keepalives_count", "3"},         {"tcp_user_timeout", "15000"}};
+      {"keepalives_idle", "5"},
+      {"keepalives_interval", "2"},
+      {"keepalives_count", "3"},
+      {"tcp_user_timeout", "15000"}};
   std::string text;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr) continue;
@@ -92,7 +111,8 @@ class Session::Implementation {
                   "Converge needs PostgreSQL 13 or later.");
     }
     work_.emplace(*connection_);
-    const Rows rows = execute(setting_statements(options, server_.version) + std::string(kWhoAreYou));
+    const Rows rows =
+        execute(setting_statements(options, server_.version) + std::string(kWhoAreYou));
     timeout_ = std::chrono::milliseconds(10'000);
     server_.system_identifier = rows.at(0, 0).value_or("");
     server_.in_recovery = rows.at(0, 1) == "t";

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "src/base/error.h"
+#include "src/postgres/rows.h"
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -8,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "src/base/error.h"
-#include "src/postgres/rows.h"
 
 namespace converge::postgres {
 
@@ -64,8 +64,8 @@ class Session {
   void prepare(const std::string& name, const std::string& sql);
   Rows execute_prepared(const std::string& name, std::span<const std::string> parameters = {});
 
-  /// The columns that `sql` would return: nothing is executed. Refused statements throw; the error's
-  /// message then begins with `line N: ` (1-based) when the server said where.
+  /// The columns that `sql` would return: nothing is executed. Refused statements throw; the
+  /// error's message then begins with `line N: ` (1-based) when the server said where.
   std::vector<ColumnInfo> describe(const std::string& sql);
 
   /// The deadline of each later statement, kept by the server. One round trip when it changes.
@@ -84,8 +84,8 @@ class Session {
   std::unique_ptr<Implementation> implementation_;
 };
 
-/// Whether an error is about the data of a subject (a constraint, a conversion, a raised exception),
-/// so that other subjects may fare better, by its SQLSTATE.
+/// Whether an error is about the data of a subject (a constraint, a conversion, a raised
+/// exception), so that other subjects may fare better, by its SQLSTATE.
 bool is_about_data(const Error& error);
 
 /// Stands in an error's message between PostgreSQL's words and its detail, which quotes values.

@@ -1,16 +1,17 @@
 #pragma once
 
+#include "src/postgres/session.h"
+
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "src/postgres/session.h"
-
 namespace converge::postgres {
 
-/// A transaction block on a session. `begin` travels with the first statement. Destroyed unfinished,
-/// it is rolled back; where that fails the session is broken and the server rolls back by itself.
+/// A transaction block on a session. `begin` travels with the first statement. Destroyed
+/// unfinished, it is rolled back; where that fails the session is broken and the server rolls back
+/// by itself.
 class Transaction {
  public:
   explicit Transaction(Session& session);

@@ -1,9 +1,10 @@
 #include "tests/bench/bare.h"
 
+#include <pqxx/pqxx>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <pqxx/pqxx>
 #include <thread>
 #include <vector>
 

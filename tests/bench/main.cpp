@@ -1,3 +1,7 @@
+#include "tests/bench/bare.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/world.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,10 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "tests/bench/bare.h"
-#include "tests/bench/measure.h"
-#include "tests/bench/world.h"
-
 namespace converge::bench {
 
 namespace {
@@ -19,7 +19,7 @@ namespace {
 constexpr int kOwned = 3;  ///< Clusters, API keys and team members of an account, each.
 
 std::int64_t number(const char* variable, std::int64_t fallback) {
-  const char* text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): no thread yet
+  const char* text = std::getenv(variable);
   return text == nullptr ? fallback : std::stoll(text);
 }
 
@@ -48,7 +48,8 @@ class Bench {
  private:
   Sample converge(const std::string& database, int parallel, const std::string& journal) {
     return bench::run({converge_, "--database", world_.url(database), "--convergers",
-                       world_.convergers(parallel), "--journal", journal, "run", "archive_account"});
+                       world_.convergers(parallel), "--journal", journal, "run",
+                       "archive_account"});
   }
   Sample bare(const std::string& database, int connections) {
     return bench::run({self_, "bare", world_.url(database), std::to_string(connections)});
@@ -121,10 +122,10 @@ class Bench {
       const std::int64_t each = std::min<std::int64_t>(accounts_, 20'000) / clients;
       const double seconds =
           bench::run({"/usr/lib/postgresql/15/bin/pgbench", "--no-vacuum", "--protocol=prepared",
-                      "--client", std::to_string(clients), "--jobs", std::to_string(std::min(clients, 2)),
-                      "--transactions", std::to_string(each), "--define", "n=0", "--define",
-                      "clients=" + std::to_string(clients), "--file", script.string(),
-                      world_.url(database)})
+                      "--client", std::to_string(clients), "--jobs",
+                      std::to_string(std::min(clients, 2)), "--transactions", std::to_string(each),
+                      "--define", "n=0", "--define", "clients=" + std::to_string(clients), "--file",
+                      script.string(), world_.url(database)})
               .seconds;
       world_.drop(database);
       const double rate = static_cast<double>(each * clients) / seconds;
@@ -133,8 +134,8 @@ class Bench {
         best_clients = clients;
       }
     }
-    fmt::print("  {:<44}{:>11} {:>9.0f}/s   at {} clients\n", "(c) pgbench, one account a transaction",
-               "", best, best_clients);
+    fmt::print("  {:<44}{:>11} {:>9.0f}/s   at {} clients\n",
+               "(c) pgbench, one account a transaction", "", best, best_clients);
     add_result("pgbench", {{"per_s", best}, {"clients", best_clients}});
   }
 
@@ -145,17 +146,18 @@ class Bench {
     world_.query(database, "vacuum (analyze)");
     const std::string journal = world_.new_journal();
     for (const int parallel : {1, 2}) {
-      compare(fmt::format("(a) bare find and steps, {} connection{}", parallel,
-                          parallel == 1 ? "" : "s"),
-              [&](bool ours) {
-                // Several in a row: one alone is over too soon to be timed.
-                double seconds = 0;
-                for (int i = 0; i < 3; ++i) {
-                  seconds += (ours ? converge(database, parallel, journal) : bare(database, parallel))
-                                 .seconds;
-                }
-                return seconds / 3;
-              });
+      compare(
+          fmt::format("(a) bare find and steps, {} connection{}", parallel,
+                      parallel == 1 ? "" : "s"),
+          [&](bool ours) {
+            // Several in a row: one alone is over too soon to be timed.
+            double seconds = 0;
+            for (int i = 0; i < 3; ++i) {
+              seconds +=
+                  (ours ? converge(database, parallel, journal) : bare(database, parallel)).seconds;
+            }
+            return seconds / 3;
+          });
     }
     world_.drop(database);
   }
@@ -179,7 +181,8 @@ class Bench {
                   const std::vector<std::pair<std::string, double>>& figures) {
     std::string members;
     for (const auto& [key, value] : figures) members += fmt::format(",\"{}\":{:.4f}", key, value);
-    results_ += fmt::format("{}\n  {{\"name\":\"{}\"{}}}", results_.empty() ? "" : ",", name, members);
+    results_ +=
+        fmt::format("{}\n  {{\"name\":\"{}\"{}}}", results_.empty() ? "" : ",", name, members);
   }
 
   void write_results() {

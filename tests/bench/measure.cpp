@@ -1,16 +1,16 @@
 #include "tests/bench/measure.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fcntl.h>
 #include <stdexcept>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace converge::bench {
 
@@ -33,7 +33,8 @@ Sample run(const std::vector<std::string>& arguments,
   wait4(child, &status, 0, &usage);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (status != 0) {
-    throw std::runtime_error(fmt::format("{} ended with status {}", fmt::join(arguments, " "), status));
+    throw std::runtime_error(
+        fmt::format("{} ended with status {}", fmt::join(arguments, " "), status));
   }
   return {.seconds = took.count(), .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024};
 }

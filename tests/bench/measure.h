@@ -21,7 +21,7 @@ double median(std::vector<double> values);
 /// Two ways of doing the same work, taken in turn.
 struct Pair {
   std::string name;
-  std::vector<double> ours;   ///< Seconds.
+  std::vector<double> ours;  ///< Seconds.
   std::vector<double> theirs;
 
   /// Our rate as a share of theirs: the median of the ratios pair by pair.

@@ -47,17 +47,17 @@ World::World() {
 }
 
 std::string World::dirty_template(std::int64_t accounts, int owned) {
-  const std::string database = cluster_.create_database(
-      {tests::read_text("convergers/platform/schema.sql"),
-       fmt::format(fmt::runtime(kAccounts), accounts, owned)});
+  const std::string database =
+      cluster_.create_database({tests::read_text("convergers/platform/schema.sql"),
+                                fmt::format(fmt::runtime(kAccounts), accounts, owned)});
   cluster_.query(database, "vacuum (analyze)");
   return database;
 }
 
 std::string World::copy(const std::string& database) {
   const std::string name = fmt::format("{}_copy{}", database, ++copies_);
-  cluster_.query("postgres", fmt::format("create database {} template {} strategy file_copy", name,
-                                         database));
+  cluster_.query("postgres",
+                 fmt::format("create database {} template {} strategy file_copy", name, database));
   settle(name);
   return name;
 }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tests/support/postgres.h"
+#include "tests/support/temp_dir.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
-
-#include "tests/support/postgres.h"
-#include "tests/support/temp_dir.h"
 
 namespace converge::bench {
 
