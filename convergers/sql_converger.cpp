@@ -161,6 +161,10 @@ void SqlConverger::inspect_find(postgres::Session& session) {
              "Cast it to a real type.");
     }
     types_.push_back({std::string(*types.at(i, 0)), types.at(i, 1) == "A"});
+    if (i == 0 && types_.front().is_array) {
+      refuse(fmt::format("the key, {}, is an array", columns_.front()),
+             "Let find return a column first that is not one.");
+    }
   }
 }
 

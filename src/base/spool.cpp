@@ -54,10 +54,11 @@ Spool::Spool() {
   std::setvbuf(file, buffer.data(), _IOFBF, kBufferBytes);
 }
 
+// One thread at a time uses a spool, so that stdio need not lock at each call.
 void Spool::append(std::string_view record) {
   const std::uint64_t length = record.size();
-  if (std::fwrite(&length, sizeof length, 1, file_.get()) != 1 ||
-      std::fwrite(record.data(), 1, record.size(), file_.get()) != record.size()) {
+  if (fwrite_unlocked(&length, sizeof length, 1, file_.get()) != 1 ||
+      fwrite_unlocked(record.data(), 1, record.size(), file_.get()) != record.size()) {
     throw spool_error(errno);
   }
   ++size_;
@@ -69,12 +70,12 @@ void Spool::rewind() {
 
 bool Spool::next(std::string& record) {
   std::uint64_t length = 0;
-  if (std::fread(&length, sizeof length, 1, file_.get()) != 1) {
+  if (fread_unlocked(&length, sizeof length, 1, file_.get()) != 1) {
     if (std::ferror(file_.get()) != 0) throw spool_error(errno);
     return false;
   }
   record.resize(length);
-  if (std::fread(record.data(), 1, length, file_.get()) != length) throw spool_error(EIO);
+  if (fread_unlocked(record.data(), 1, length, file_.get()) != length) throw spool_error(EIO);
   return true;
 }
 

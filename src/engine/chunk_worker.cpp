@@ -36,7 +36,7 @@ std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Tx
 
 std::string error_detail(const PassState& state, const Error& error) {
   return R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
-         json_string(state.recorder().message(error.what())) + "}";
+         json_string(state.recorder().message(error)) + "}";
 }
 
 }  // namespace

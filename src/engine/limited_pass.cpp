@@ -42,26 +42,59 @@ journal::Inconsistency decode(std::string_view bytes) {
   return record;
 }
 
+std::string encode(const Subjects& subjects, std::size_t row, const Error& error) {
+  std::string bytes;
+  for (const std::string& text : {std::string(error.what()), error.hint(), error.sqlstate()}) {
+    append_text(bytes, text);
+  }
+  return bytes + subjects.encode(row);
+}
+
 }  // namespace
 
 LimitVerdict LimitedPass::run() {
   const std::int64_t examined_before = state_.result().examined;
-  for (int attempt = 1;; ++attempt) {
+  std::optional<LimitVerdict> verdict;
+  std::optional<Error> why;
+  for (int attempt = 1; !verdict && !why; ++attempt) {
     try {
-      return run_once();
+      verdict = run_once();
     } catch (const Error& error) {
       // Halving is done inside; what arrives here concerns the transaction as a whole.
-      if (judge(error, 1, attempt, true) != Verdict::retry) throw;
+      if (judge(error, 1, attempt, true) != Verdict::retry) {
+        why = error;
+        break;
+      }
       state_.require_time();
       std::this_thread::sleep_for(backoff(attempt));
       state_.start_again(examined_before);
       listing_.rewind();
     }
   }
+  tell_failures();
+  if (why) throw Error(*why);
+  return *verdict;
+}
+
+/// Of the last attempt, so that each is told once.
+void LimitedPass::tell_failures() {
+  if (!failures_) return;
+  failures_->rewind();
+  std::string bytes;
+  while (failures_->next(bytes)) {
+    std::string_view rest = bytes;
+    const std::string message = take_text(rest);
+    const std::string hint = take_text(rest);
+    const std::string sqlstate = take_text(rest);
+    Subjects subject(state_.converger().columns().size());
+    subject.append_encoded(rest);
+    state_.failed(subject, 0, Error(ErrorKind::failure, message, hint, sqlstate));
+  }
 }
 
 LimitVerdict LimitedPass::run_once() {
   records_.emplace();
+  failures_.reset();
   postgres::Pool::Lease session;  // Before the transaction, which must go first.
   std::unique_ptr<postgres::Transaction> transaction = listing_.take_transaction();
   const bool fresh = transaction != nullptr;
@@ -106,11 +139,13 @@ void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjec
     state_.examined(chunk.size());
     return;
   } catch (const Error& error) {
-    if (!transaction.session().is_open()) throw;
+    // Not of the server: the savepoint may be released already, and nothing is to be halved.
+    if (!transaction.session().is_open() || error.sqlstate().empty()) throw;
     transaction.execute("rollback to savepoint converge_chunk; release savepoint converge_chunk");
     const Verdict verdict = judge(error, chunk.size(), 1, true);
     if (verdict == Verdict::isolate) {
-      state_.failed(chunk, 0, error);
+      if (!failures_) failures_.emplace();
+      failures_->append(encode(chunk, 0, error));
       state_.examined(1);
       return;
     }

@@ -32,6 +32,7 @@ class LimitedPass {
 
  private:
   LimitVerdict run_once();
+  void tell_failures();
   bool converge_chunks(postgres::Transaction& transaction, bool fresh);
   void converge_part(postgres::Transaction& transaction, const Subjects& chunk, bool fresh);
   bool attempt(postgres::Transaction& transaction, const Subjects& chunk, bool fresh);
@@ -43,6 +44,7 @@ class LimitedPass {
   std::int64_t allowed_;
   std::optional<std::string> released_;
   std::optional<Spool> records_;
+  std::optional<Spool> failures_;
 };
 
 }  // namespace converge::engine

@@ -71,9 +71,11 @@ Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> trans
       size_(static_cast<std::int64_t>(only_.size())) {}
 
 void Listing::spool(const Subjects& subjects, std::vector<std::size_t>* hashes) {
+  std::string record;
   for (std::size_t row = 0; row < subjects.size(); ++row) {
     if (!subjects.cell(row, 0)) throw_null_key();
-    spool_->append(subjects.encode(row));
+    subjects.encode(row, record);
+    spool_->append(record);
     if (hashes != nullptr && hashes->size() < kHashesAtOnce) {
       hashes->push_back(hash_of(subjects.key(row)));
     }

@@ -61,6 +61,7 @@ class Pass {
     std::optional<Error> error;
     try {
       converge();
+      if (released_ && !hold_) context_.journal->drop_hold(profile().name);
     } catch (const Error& caught) {
       error = caught;
     }
@@ -234,10 +235,7 @@ void Pass::converge_limited(Listing& listing, const Limit& limit) {
     const auto hold = context_.journal->hold(profile().name);
     if (hold && !hold->released_digest.empty()) released = hold->released_digest;
   }
-  if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) {
-    if (released_) context_.journal->drop_hold(profile().name);
-    return;
-  }
+  if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) return;
   corrections_undone_ = true;
   evaluate_rest(listing);
   stop_at_limit(allowed);
@@ -284,7 +282,7 @@ void Pass::note(PassResult& result) {
         R"({{"outcome":"{}","trigger":"{}","examined":{},"changes":{},"failed":{},"duration_ms":{})",
         name_of(result.outcome), context_.trigger, result.examined, result.changes, result.failed,
         result.duration.count());
-    if (result.error) detail += R"(,"message":)" + json_string(result.error->what());
+    if (result.error) detail += R"(,"message":)" + json_string(state_.message(*result.error));
     if (result.error && !result.error->sqlstate().empty()) {
       detail += R"(,"sqlstate":)" + json_string(result.error->sqlstate());
     }

@@ -81,7 +81,7 @@ void PassState::failed(const Subjects& subjects, std::size_t row, const Error& e
   const auto label = recorder_->label(subjects, row);
   if (context_.journal != nullptr) {
     std::string detail = R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
-                         json_string(recorder_->message(error.what())) + "}";
+                         json_string(recorder_->message(error)) + "}";
     context_.journal->append(pass_, {.kind = journal::Kind::failure,
                                      .definition = definition(),
                                      .subject = subject,

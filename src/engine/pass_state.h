@@ -52,6 +52,10 @@ class PassState {
   const Converger& converger() const { return converger_; }
   PassContext& context() { return context_; }
   const Recorder& recorder() const { return *recorder_; }
+  /// An error's message as the journal may keep it.
+  std::string message(const Error& error) const {
+    return recorder_ ? recorder_->message(error) : error.what();
+  }
   void use_recorder(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
   Slots& slots() { return slots_; }
   journal::PassId& pass() { return pass_; }

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace converge::engine {
@@ -30,6 +31,14 @@ struct Draft {
   throw Error(ErrorKind::failure, fmt::format("step {} returned {}", step.title, what),
               "Return the subject's key first (`returning subject.…`), and change only rows that "
               "belong to a subject.");
+}
+
+/// Whether PostgreSQL's words for such an error, without their detail, name objects only: connection,
+/// transaction, syntax or right, resources, locks, intervention (its manual, appendix A).
+bool quotes_no_value(std::string_view sqlstate) {
+  constexpr std::array<std::string_view, 9> kClasses = {"08", "25", "40", "42", "53",
+                                                        "54", "55", "57", "58"};
+  return std::find(kClasses.begin(), kClasses.end(), sqlstate.substr(0, 2)) != kClasses.end();
 }
 
 void close_step(Draft& draft, const std::string& title) {
@@ -67,8 +76,11 @@ std::optional<std::string> Recorder::label(const Subjects& subjects, std::size_t
   return is_redacted("label") ? redacted(*value) : std::string(*value);
 }
 
-std::string Recorder::message(const std::string& text) const {
-  return redact_.empty() ? text : text.substr(0, text.find(postgres::kDetailMark));
+std::string Recorder::message(const Error& error) const {
+  const std::string text = error.what();
+  if (redact_.empty() || error.sqlstate().empty()) return text;
+  if (quotes_no_value(error.sqlstate())) return text.substr(0, text.find(postgres::kDetailMark));
+  return text.substr(0, text.find(": ")) + ": the message is withheld, as it may quote a value";
 }
 
 void Recorder::append_value(std::string& json, const Rows& rows, std::size_t row,

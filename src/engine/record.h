@@ -1,6 +1,7 @@
 #pragma once
 
 #include "journal/entry.h"
+#include "src/base/error.h"
 #include "src/engine/converger.h"
 
 #include <optional>
@@ -24,9 +25,9 @@ class Recorder {
   /// The label of a subject as the journal may keep it.
   std::optional<std::string> label(const Subjects& subjects, std::size_t row) const;
 
-  /// An error message as the journal may keep it: without the values in PostgreSQL's detail line
-  /// when the definition redacts any column.
-  std::string message(const std::string& text) const;
+  /// An error's message as the journal may keep it: without what may quote a value when the
+  /// definition redacts any column.
+  std::string message(const Error& error) const;
 
  private:
   bool is_redacted(std::string_view column) const;

@@ -29,6 +29,10 @@ std::string describe(const journal::Unsettled& unsettled) {
 
 std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
                                             std::chrono::milliseconds patience) {
+  if (session.server().in_recovery) {
+    throw Error(ErrorKind::transient, session.server().place + " is a standby, in recovery", {},
+                "25006");
+  }
   if (session.server().timeline != txn.server.timeline) return journal::Outcome::unknown;
   const auto deadline = Clock::now() + patience;
   for (std::chrono::milliseconds pause(2);;
@@ -51,6 +55,11 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice) {
   if (journal.unsettled().empty()) return 0;
+  if (session.server().in_recovery) {
+    notice(fmt::format("{} is a standby and does not know yet how transactions end",
+                       session.server().place));
+    return 0;
+  }
   if (!locks.acquire(kLockName, kPatience)) {
     notice("another process is settling transactions of the journal");
     return 0;

@@ -51,13 +51,18 @@ std::string Subjects::array(std::size_t column) const {
 
 std::string Subjects::encode(std::size_t row) const {
   std::string record;
+  encode(row, record);
+  return record;
+}
+
+void Subjects::encode(std::size_t row, std::string& record) const {
+  record.clear();
   for (std::size_t column = 0; column < width_; ++column) {
     const auto value = cell(row, column);
     const std::int32_t size = value ? static_cast<std::int32_t>(value->size()) : -1;
     record.append(reinterpret_cast<const char*>(&size), sizeof size);
     if (value) record += *value;
   }
-  return record;
 }
 
 void Subjects::append_encoded(std::string_view record) {

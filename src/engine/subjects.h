@@ -33,6 +33,7 @@ class Subjects {
 
   /// A row as bytes, and back; for a `Spool`.
   std::string encode(std::size_t row) const;
+  void encode(std::size_t row, std::string& record) const;
   void append_encoded(std::string_view record);
   /// The key in an encoded row.
   static std::string_view encoded_key(std::string_view record);

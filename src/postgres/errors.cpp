@@ -117,6 +117,8 @@ Error current_error(std::string_view place) {
   } catch (const pqxx::insufficient_privilege& error) {
     return server_error(error.what(), "42501");
   } catch (const pqxx::sql_error& error) {
+    // Every error of the server has a code; this one is libpq's.
+    if (error.sqlstate().empty()) return lost(error.what());
     return server_error(error.what(), error.sqlstate());
   } catch (const std::exception& error) {
     return {ErrorKind::failure, fmt::format("{}: {}", place, condense(error.what()))};

@@ -21,12 +21,15 @@ class Rows {
   bool empty() const { return size_ == 0; }
 
   /// Absent when null; the view lives as long as a copy of these rows.
-  std::optional<std::string_view> at(std::size_t row, std::size_t column) const;
+  std::optional<std::string_view> at(std::size_t row, std::size_t column) const {
+    return cells_[row * width_ + column];
+  }
   std::string_view name(std::size_t column) const;
   std::uint32_t type(std::size_t column) const;  ///< The type's oid; a domain's base type.
 
  private:
   std::shared_ptr<const Data> data_;
+  const std::optional<std::string_view>* cells_ = nullptr;  ///< Row by row, in `data_`.
   std::size_t size_ = 0;
   std::size_t width_ = 0;
 };

@@ -96,6 +96,8 @@ constexpr std::string_view kWhoAreYou =
     "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end, "
     "current_database(), current_user from pg_control_system()";
 
+constexpr std::string_view kConnectionLost = "08006";
+
 constexpr int kOldestVersion = 130000;
 
 }  // namespace
@@ -176,13 +178,17 @@ class Session::Implementation {
 
   void check_alive() {
     require_open();
-    if (PQconsumeInput(connection_->raw()) == 0 || PQstatus(connection_->raw()) != CONNECTION_OK) {
-      throw lost(PQerrorMessage(connection_->raw()));
+    PGconn* raw = connection_->raw();
+    // The server says why it closes before it does: the first call may read that, the next the end.
+    for (int call = 0; call < 2; ++call) {
+      if (PQconsumeInput(raw) == 0 || PQstatus(raw) != CONNECTION_OK) {
+        throw lost(PQerrorMessage(raw));
+      }
     }
   }
 
   bool is_open() const {
-    return connection_ && connection_->is_open() && connection_->raw() != nullptr &&
+    return !lost_ && connection_ && connection_->is_open() && connection_->raw() != nullptr &&
            PQstatus(connection_->raw()) == CONNECTION_OK;
   }
 
@@ -204,7 +210,7 @@ class Session::Implementation {
             fmt::format("lost the connection to {}: {}", server_.place,
                         std::string_view(why).substr(0, std::string_view(why).find('\n'))),
             {},
-            "08006"};
+            std::string(kConnectionLost)};
   }
 
   void require_open() const {
@@ -219,9 +225,10 @@ class Session::Implementation {
   Rows run(const Call& call) {
     require_open();
     try {
-      return Rows(std::make_shared<const Rows::Data>(Rows::Data{call()}));
+      return Rows(std::make_shared<const Rows::Data>(call()));
     } catch (...) {
       Error error = current_error(server_.place);
+      lost_ = lost_ || error.sqlstate() == kConnectionLost;
       if (!is_open() && error.kind() != ErrorKind::transient) {
         throw Error(ErrorKind::transient, error.what(), error.hint(), error.sqlstate());
       }
@@ -233,11 +240,13 @@ class Session::Implementation {
   void require_success(const PGresult* result, const std::string& sql) {
     const ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_COMMAND_OK) return;
-    if (!is_open()) throw lost(PQerrorMessage(connection_->raw()));
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (!is_open() || sqlstate == nullptr) {
+      lost_ = true;
+      throw lost(PQerrorMessage(connection_->raw()));
+    }
     const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-    const Error error =
-        server_error(PQresultErrorMessage(result), sqlstate == nullptr ? "" : sqlstate);
+    const Error error = server_error(PQresultErrorMessage(result), sqlstate);
     if (position == nullptr) throw error;
     // The position counts characters; line breaks are single bytes, so bytes can be walked over.
     std::size_t characters = std::stoul(position) - 1;
@@ -253,6 +262,8 @@ class Session::Implementation {
   std::optional<pqxx::nontransaction> work_;  // After the connection: it must go first.
   std::unordered_set<std::string> prepared_;
   std::chrono::milliseconds timeout_{0};
+  // libpq calls a connection open that it failed to write to, until it has read its end.
+  bool lost_ = false;
 };
 
 Session::Session(const ConnectOptions& options)

@@ -1,0 +1,287 @@
+#include <boost/test/unit_test.hpp>
+
+#include "src/postgres/advisory_lock.h"
+#include "src/postgres/pool.h"
+#include "src/postgres/transaction.h"
+#include "tests/pg/fixture.h"
+
+namespace converge::tests {
+namespace {
+
+using postgres::Session;
+using postgres::Transaction;
+using std::chrono::milliseconds;
+using std::string_literals::operator""s;
+
+struct SessionWorld : World {
+  std::string pid_of(Session& session) const {
+    return std::string(session.execute("select pg_backend_pid()").at(0, 0).value_or(""));
+  }
+  void terminate(const std::string& pid) const {
+    sql("select pg_terminate_backend(" + pid + ")");
+    wait_until("the end of the session", [&] {
+      return count("pg_stat_activity where pid = " + pid) == 0;
+    });
+  }
+  std::string ask(Session& session, const std::string& query) const {
+    return std::string(session.execute(query).at(0, 0).value_or("null"));
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(session, SessionWorld)
+
+BOOST_AUTO_TEST_CASE(session_that_was_lost_is_never_reconnected) {
+  Session session(connect_options());
+  session.prepare("one", "select 1");
+  terminate(pid_of(session));
+  for (int call = 0; call < 3; ++call) {
+    const Error error = error_of([&] { session.execute("select 1"); });
+    BOOST_TEST((error.kind() == ErrorKind::transient));
+    BOOST_TEST(error.sqlstate() == "08006");
+    BOOST_TEST(!session.is_open());
+    BOOST_TEST((error_of([&] { session.execute_prepared("one"); }).kind() == ErrorKind::transient));
+    BOOST_TEST((error_of([&] { session.describe("select 1"); }).kind() == ErrorKind::transient));
+  }
+  BOOST_TEST(count("pg_stat_activity where datname = current_database() and "
+                   "application_name = 'converge'") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(lost_session_is_noticed_without_a_round_trip) {
+  Session session(connect_options());
+  session.check_alive();
+  terminate(pid_of(session));
+  BOOST_TEST((error_of([&] { session.check_alive(); }).kind() == ErrorKind::transient));
+}
+
+BOOST_AUTO_TEST_CASE(settings_are_in_force) {
+  auto options = connect_options();
+  options.lock_timeout = milliseconds(1234);
+  Session session(options);
+  BOOST_TEST(ask(session, "show application_name") == "converge");
+  BOOST_TEST(ask(session, "show lock_timeout") == "1234ms");
+  BOOST_TEST(ask(session, "show statement_timeout") == "10s");
+  BOOST_TEST(ask(session, "show idle_in_transaction_session_timeout") == "1min");
+  BOOST_TEST(ask(session, "show client_connection_check_interval") == "500ms");
+  BOOST_TEST(ask(session, "show client_encoding") == "UTF8");
+  session.set_statement_timeout(milliseconds(77));
+  BOOST_TEST(ask(session, "show statement_timeout") == "77ms");
+}
+
+BOOST_AUTO_TEST_CASE(settings_of_the_role_do_not_change_how_values_are_written) {
+  sql("create role odd superuser login; alter role odd set datestyle = 'SQL, DMY';"
+      "alter role odd set bytea_output = 'escape'; alter role odd set extra_float_digits = -15;"
+      "alter role odd set intervalstyle = 'iso_8601'; "
+      "alter role odd set standard_conforming_strings = off");
+  {
+    Session session(connect_options({.user = "odd"}));
+    BOOST_TEST(ask(session, "select '2026-11-22'::date") == "2026-11-22");
+    BOOST_TEST(ask(session, "select decode('00ff', 'hex')") == "\\x00ff");
+    BOOST_TEST(ask(session, "select 0.1::float8 + 0.2") == "0.30000000000000004");
+    BOOST_TEST(ask(session, "select interval '1 day 02:00'") == "1 day 02:00:00");
+    BOOST_TEST(ask(session, "select 'a\\b'") == "a\\b");
+  }
+  sql("drop role odd");
+}
+
+BOOST_AUTO_TEST_CASE(url_wins_over_what_is_set_for_it) {
+  auto options = connect_options();
+  options.url += "&application_name=mine";
+  Session session(options);
+  BOOST_TEST(ask(session, "show application_name") == "mine");
+}
+
+BOOST_AUTO_TEST_CASE(server_says_who_it_is) {
+  Session session(connect_options());
+  BOOST_TEST(session.server().system_identifier ==
+             sql("select system_identifier from pg_control_system()"));
+  BOOST_TEST(session.server().timeline == 1);
+  BOOST_TEST(!session.server().in_recovery);
+  BOOST_TEST(session.server().database == database);
+  BOOST_TEST(session.server().user == "postgres");
+  BOOST_TEST(session.server().version / 10000 == 15);
+}
+
+BOOST_AUTO_TEST_CASE(errors_have_their_kinds_and_codes) {
+  sql("create table one (id int primary key, other int references one deferrable initially "
+      "deferred); insert into one values (1)");
+  Session session(connect_options());
+  const auto of = [&](const std::string& statement) {
+    return error_of([&] { session.execute(statement); });
+  };
+  const auto raised = [&](const std::string& code) {
+    return of("do $$begin raise 'x' using errcode = '" + code + "'; end$$");
+  };
+  for (const std::string code : {"40001", "40P01", "55P03", "57P01", "57P03", "53300", "08006"}) {
+    Session own(connect_options());
+    const Error error = error_of([&] {
+      own.execute("do $$begin raise 'x' using errcode = '" + code + "'; end$$");
+    });
+    BOOST_TEST_CONTEXT(code) {
+      BOOST_TEST((error.kind() == ErrorKind::transient));
+      BOOST_TEST(error.sqlstate() == code);
+      BOOST_TEST(!postgres::is_about_data(error));
+    }
+  }
+  for (const std::string code : {"23505", "22012", "P0001", "23514", "44000"}) {
+    const Error error = raised(code);
+    BOOST_TEST_CONTEXT(code) {
+      BOOST_TEST((error.kind() == ErrorKind::failure));
+      BOOST_TEST(error.sqlstate() == code);
+      BOOST_TEST(postgres::is_about_data(error));
+    }
+  }
+  for (const std::string code : {"42P01", "42501", "57014", "53100", "XX000"}) {
+    const Error error = raised(code);
+    BOOST_TEST_CONTEXT(code) {
+      BOOST_TEST((error.kind() == ErrorKind::failure));
+      BOOST_TEST(error.sqlstate() == code);
+      BOOST_TEST(!postgres::is_about_data(error));
+    }
+  }
+  const Error twice = of("insert into one values (1)");
+  BOOST_TEST(twice.what() == "duplicate key value violates unique constraint \"one_pkey\"; detail: "
+                             "Key (id)=(1) already exists"s);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_to_connect_to_is_one_clear_error) {
+  const Error none = error_of([&] { Session({.url = "host=/nowhere dbname=x"}); });
+  BOOST_TEST((none.kind() == ErrorKind::transient));
+  BOOST_TEST(std::string(none.what()).starts_with("cannot connect: "), none.what());
+  BOOST_TEST(!none.hint().empty());
+  const Error missing = error_of([&] { Session({.url = cluster.url("no_such_database")}); });
+  BOOST_TEST(std::string(missing.what()).find("no_such_database") != std::string::npos);
+  BOOST_TEST((error_of([&] { Session({.url = "postgresql://%zz"}); }).kind() == ErrorKind::usage));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_password_is_one_clear_error_without_the_password) {
+  sql("create role guarded login password 'right' in role needs_password");
+  auto url = cluster.url(database, "guarded:wr0ng");
+  const Error error = error_of([&] { Session({.url = url}); });
+  sql("drop role guarded");
+  BOOST_TEST(std::string(error.what()).find("password authentication failed") != std::string::npos,
+             error.what());
+  BOOST_TEST(std::string(error.what()).find("wr0ng") == std::string::npos);
+  BOOST_TEST(error.hint().find(".pgpass") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(transaction_that_is_left_is_rolled_back) {
+  archived_accounts(1);
+  Session session(connect_options());
+  {
+    Transaction transaction(session);
+    transaction.execute("update cluster set archived_at = now()");
+  }
+  BOOST_TEST(ask(session, "select count(*) from cluster where archived_at is not null") == "0");
+  BOOST_TEST(ask(session, "select pg_current_xact_id_if_assigned()") == "null");
+  {
+    Transaction unused(session);
+  }
+  BOOST_TEST(ask(session, "select now() = statement_timestamp()") == "t");
+}
+
+BOOST_AUTO_TEST_CASE(failed_transaction_has_no_id_to_record) {
+  archived_accounts(1);
+  Session session(connect_options());
+  Transaction transaction(session);
+  transaction.execute("update cluster set archived_at = now()");
+  error_of([&] { transaction.execute("select 1 / 0"); });
+  BOOST_TEST(error_of([&] { transaction.xid(); }).sqlstate() == "25P02");
+  transaction.rollback();
+  BOOST_TEST(count("cluster where archived_at is not null") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(commit_without_an_answer_is_in_doubt) {
+  archived_accounts(1);
+  Session session(connect_options());
+  Transaction transaction(session);
+  transaction.execute("update cluster set archived_at = now()");
+  const std::string xid = transaction.xid();
+  terminate(pid_of(session));
+  BOOST_TEST((error_of([&] { transaction.commit(); }).kind() == ErrorKind::in_doubt));
+  Session other(connect_options());
+  BOOST_TEST((postgres::xact_status(other, xid) == postgres::XactStatus::aborted));
+}
+
+BOOST_AUTO_TEST_CASE(refused_statement_is_told_with_its_line_and_columns_are_described) {
+  Session session(connect_options());
+  const auto columns = session.describe("select id, email as \"E\" from account");
+  BOOST_TEST_REQUIRE(columns.size() == 2u);
+  BOOST_TEST(columns[0].name == "id");
+  BOOST_TEST(columns[0].type == postgres::kInt8);
+  BOOST_TEST(columns[1].name == "E");
+  const Error error = error_of([&] { session.describe("select 'ünï',\n  1,\n nothing"); });
+  BOOST_TEST(std::string(error.what()) == "line 3: column \"nothing\" does not exist");
+  BOOST_TEST(session.describe("delete from account").empty());
+}
+
+BOOST_AUTO_TEST_CASE(pool_gives_a_session_back_and_never_a_dead_one) {
+  postgres::Pool pool(connect_options());
+  const std::string first = pid_of(*pool.lease());
+  BOOST_TEST(pid_of(*pool.lease()) == first);
+  {
+    const auto one = pool.lease();
+    BOOST_TEST(pid_of(*pool.lease()) != first);
+  }
+  sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+      "and application_name = 'converge'");
+  wait_until("their end", [&] {
+    return count("pg_stat_activity where datname = current_database() and application_name = "
+                 "'converge'") == 0;
+  });
+  BOOST_TEST(pid_of(*pool.lease()) != first);
+}
+
+BOOST_AUTO_TEST_CASE(advisory_lock_is_one_sessions_and_goes_with_it) {
+  Session first(connect_options());
+  Session second(connect_options());
+  postgres::AdvisoryLocks mine(first);
+  postgres::AdvisoryLocks theirs(second);
+  BOOST_TEST(mine.acquire("archive", milliseconds(0)));
+  BOOST_TEST(!theirs.acquire("archive", milliseconds(0)));
+  BOOST_TEST(!theirs.acquire("archive", milliseconds(30)));
+  BOOST_TEST(theirs.acquire("other", milliseconds(0)));
+  mine.release("archive");
+  BOOST_TEST(theirs.acquire("archive", milliseconds(0)));
+  theirs.release("archive");
+  BOOST_TEST(mine.acquire("archive", milliseconds(0)));
+  terminate(pid_of(first));
+  BOOST_CHECK_THROW(mine.check(), Error);
+  BOOST_TEST(theirs.acquire("archive", milliseconds(0)));
+}
+
+BOOST_AUTO_TEST_CASE(pass_is_skipped_while_another_one_has_the_lock) {
+  archived_accounts(1);
+  define("archive", archive_clusters());
+  Session other(connect_options());
+  postgres::AdvisoryLocks locks(other);
+  BOOST_TEST(locks.acquire("archive", milliseconds(0)));
+  BOOST_TEST(summary(run("archive")) == "skipped: 0 of 0 corrected, 0 changes, 0 failed");
+  BOOST_TEST(engine::name_of(plan("archive").outcome) == "skipped");
+  BOOST_TEST(entries().empty());
+  BOOST_TEST(journal::Reader(journal_file).last_passes().empty());
+
+  Background waiting([&] { return run("archive", {.wait = milliseconds(30'000)}); });
+  wait_for_blocked_pass();
+  BOOST_TEST(count("cluster where archived_at is not null") == 0);
+  locks.release("archive");
+  BOOST_TEST(summary(waiting.result()) == "converged: 1 of 1 corrected, 1 changes, 0 failed");
+}
+
+BOOST_AUTO_TEST_CASE(two_passes_at_once_correct_everything_once) {
+  archived_accounts(50);
+  define("archive", archive_clusters("-- chunk: 3"));
+  const RunOptions patient{.wait = milliseconds(30'000)};
+  Background first([&] { return run("archive", patient); });
+  Background second([&] { return run("archive", patient); });
+  const auto results = {first.result(), second.result()};
+  std::int64_t corrected = 0;
+  for (const auto& result : results) corrected += result.inconsistencies;
+  BOOST_TEST(corrected == 50);
+  BOOST_TEST(journaled("select count(*), count(distinct subject) from inconsistency") == "50|50");
+  check_journal_agrees();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace converge::tests
