@@ -59,7 +59,7 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
           definition_.path.string(), statement.line, what, rows, table));
     }
   };
-  look(definition_.find, "find", find_query(""));
+  look(definition_.find, "find", find_query(listed_, ""));
   // The plan of the prepared statement as the server uses it once it is generic, for no subject.
   session.execute("set plan_cache_mode = force_generic_plan");
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {

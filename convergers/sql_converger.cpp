@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace converge::convergers {
 
@@ -70,8 +71,13 @@ SqlConverger::SqlConverger(Definition definition)
 
 /// The statement's own line breaks stay; the closing parenthesis stands on a new line, as the
 /// statement may end in a comment.
-std::string SqlConverger::find_query(std::string_view condition) const {
-  return fmt::format("select * from ({}\n) converge_find {}", definition_.find.sql, condition);
+std::string SqlConverger::find_query(std::size_t columns, std::string_view condition) const {
+  std::string list;
+  for (std::size_t column = 0; column < columns; ++column) {
+    list += (column == 0 ? "" : ", ") + postgres::quote_name(columns_[column]);
+  }
+  return fmt::format("select {} from ({}\n) converge_find {}", list, definition_.find.sql,
+                     condition);
 }
 
 std::string SqlConverger::subject_relation(const std::vector<std::size_t>& columns) const {
@@ -83,9 +89,10 @@ std::string SqlConverger::subject_relation(const std::vector<std::size_t>& colum
     const Type& type = types_[column];
     const std::size_t number = names.size() + 1;
     names.push_back(postgres::quote_name(columns_[column]));
-    arrays.push_back(fmt::format("${}::{}[]", number, type.is_array ? "text" : type.name));
+    arrays.push_back(fmt::format("${}::{}[]", number, type.travels_as_text ? "text" : type.name));
     elements.push_back(fmt::format("c{}", number));
-    values.push_back(type.is_array ? fmt::format("c{}::{}", number, type.name) : elements.back());
+    values.push_back(type.travels_as_text ? fmt::format("c{}::{}", number, type.name)
+                                          : elements.back());
   }
   return fmt::format("subject ({}) as (select {} from unnest({}) as converge_chunk ({}))",
                      fmt::join(names, ", "), fmt::join(values, ", "), fmt::join(arrays, ", "),
@@ -104,6 +111,8 @@ std::vector<std::size_t> SqlConverger::columns_for(std::size_t step) const {
   for (std::size_t column = 0; column < columns_.size(); ++column) {
     if (column == 0 || use.may_name(columns_[column])) columns.push_back(column);
   }
+  std::sort(columns.begin(), columns.end(),
+            [&](std::size_t a, std::size_t b) { return places_[a] < places_[b]; });
   return columns;
 }
 
@@ -115,19 +124,47 @@ void SqlConverger::inspect(postgres::Session& session) {
   columns_.clear();
   types_.clear();
   inspect_find(session);
-  const auto key_type = session.describe(find_query("")).at(0).type;
+  put_listed_columns_first();
+  const auto key_type = session.describe(find_query(1, "")).at(0).type;
   std::vector<std::string> returned = columns_;
-  step_columns_.clear();
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    step_columns_.push_back(columns_for(step));
     inspect_step(session, step, key_type, returned);
   }
   require_redacted_columns(returned);
 }
 
+/// What no step names, such as a label, is read with the subjects that turn out to need work.
+void SqlConverger::put_listed_columns_first() {
+  const auto used = [&](std::size_t column) {
+    return column == 0 ||
+           std::any_of(definition_.steps.begin(), definition_.steps.end(),
+                       [&](const Statement& step) {
+                         return find_subject_use(step.sql).may_name(columns_[column]);
+                       });
+  };
+  places_.resize(columns_.size());
+  std::iota(places_.begin(), places_.end(), std::size_t{0});
+  const auto listed_end = std::stable_partition(places_.begin(), places_.end(), used);
+  listed_ = static_cast<std::size_t>(listed_end - places_.begin());
+  std::vector<std::string> columns;
+  std::vector<Type> types;
+  for (const std::size_t place : places_) {
+    columns.push_back(columns_[place]);
+    types.push_back(types_[place]);
+  }
+  columns_ = std::move(columns);
+  types_ = std::move(types);
+  step_columns_.clear();
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    step_columns_.push_back(columns_for(step));
+  }
+}
+
 void SqlConverger::inspect_find(postgres::Session& session) {
   const Statement& find = definition_.find;
-  const auto columns = located(definition_, find, [&] { return session.describe(find_query("")); });
+  const auto columns = located(definition_, find, [&] {
+    return session.describe(fmt::format("select * from ({}\n) converge_find", find.sql));
+  });
   const auto refuse = [&](const std::string& what, const std::string& hint) {
     throw in_file(Error(ErrorKind::failure, what, hint), definition_, find);
   };
@@ -160,10 +197,12 @@ void SqlConverger::inspect_find(postgres::Session& session) {
       refuse(fmt::format("column {} is of the pseudo-type {}", columns_[i], *types.at(i, 0)),
              "Cast it to a real type.");
     }
-    types_.push_back({std::string(*types.at(i, 0)), types.at(i, 1) == "A"});
-    if (i == 0 && types_.front().is_array) {
-      refuse(fmt::format("the key, {}, is an array", columns_.front()),
-             "Let find return a column first that is not one.");
+    // unnest would flatten an array, and spread a composite over several columns.
+    types_.push_back(
+        {std::string(*types.at(i, 0)), types.at(i, 1) == "A" || types.at(i, 1) == "C"});
+    if (i == 0 && types_.front().travels_as_text) {
+      refuse(fmt::format("the key, {}, is an array or a composite", columns_.front()),
+             "Let find return a column first that is neither.");
     }
   }
 }
@@ -211,7 +250,8 @@ void SqlConverger::prepare(postgres::Session& session) const {
   located(definition_, definition_.find, [&] {
     session.prepare(
         statement_name("again"),
-        find_query(fmt::format("where converge_find.{} = any($1::{}[])",
+        find_query(columns_.size(),
+                   fmt::format("where converge_find.{} = any($1::{}[])",
                                postgres::quote_name(columns_.front()), types_.front().name)));
   });
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
@@ -229,8 +269,8 @@ void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards
                     postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
                     fmt::join(shards.mine, ", "));
   }
-  transaction.session().queue(
-      fmt::format("declare converge_find no scroll cursor for {}; ", find_query(condition)));
+  transaction.session().queue(fmt::format("declare converge_find no scroll cursor for {}; ",
+                                          find_query(listed_, condition)));
 }
 
 engine::Subjects SqlConverger::next(postgres::Transaction& transaction, std::size_t at_most) const {

@@ -36,14 +36,15 @@ class SqlConverger : public engine::Converger {
 
  private:
   struct Type {
-    std::string name;       ///< As SQL text, qualified where needed.
-    bool is_array = false;  ///< Cannot be an element of an array, and travels as text.
+    std::string name;              ///< As SQL text, qualified where needed.
+    bool travels_as_text = false;  ///< Cannot be an element of an array that is unnested.
   };
   void inspect_find(postgres::Session& session);
+  void put_listed_columns_first();
   void inspect_step(postgres::Session& session, std::size_t step, std::uint32_t key_type,
                     std::vector<std::string>& returned) const;
   void require_redacted_columns(const std::vector<std::string>& returned) const;
-  std::string find_query(std::string_view condition) const;
+  std::string find_query(std::size_t columns, std::string_view condition) const;
   std::string step_query(std::size_t step) const;
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
   std::vector<std::size_t> columns_for(std::size_t step) const;
@@ -51,7 +52,9 @@ class SqlConverger : public engine::Converger {
 
   Definition definition_;
   engine::Profile profile_;
-  std::vector<std::string> columns_;
+  std::vector<std::string> columns_;  ///< The key, what steps name, the others.
+  std::size_t listed_ = 0;            ///< The first of them that `find` gives already.
+  std::vector<std::size_t> places_;   ///< Of the columns, in find.
   std::vector<Type> types_;
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
 };

@@ -176,7 +176,9 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& 
   } catch (const SQLite::Exception& error) {
     if ((error.getErrorCode() & 0xff) == SQLITE_NOTADB) {
       throw Error(ErrorKind::usage, fmt::format("{} is not a journal of converge", file.string()),
-                  "It is no SQLite database: name another file with --journal.");
+                  "It is no SQLite database. If it was one, a command that acts moves it aside and "
+                  "begins a "
+                  "new one; else name another file with --journal.");
     }
     throw read_error(file, error);
   }

@@ -20,10 +20,11 @@ Poco::JSON::Object::Ptr parse_object(const std::string& text) {
 }  // namespace
 
 std::string txn_detail(const Txn& txn, const ProcessIdentity& writer) {
-  return fmt::format(R"({{"xid":{},"system_identifier":{},"timeline":{},"database":{},)"
-                     R"("pid":{},"started":{},"boot_id":{}}})",
+  return fmt::format(R"({{"xid":{},"system_identifier":{},"timeline":{},"incarnation":{},)"
+                     R"("database":{},"pid":{},"started":{},"boot_id":{}}})",
                      json_string(txn.xid), json_string(txn.server.system_identifier),
-                     txn.server.timeline, json_string(txn.database), writer.pid, writer.started,
+                     txn.server.timeline, json_string(txn.server.incarnation),
+                     json_string(txn.database), writer.pid, writer.started,
                      json_string(writer.boot_id));
 }
 
@@ -34,6 +35,7 @@ void read_txn_detail(const std::string& detail, Unsettled& unsettled) {
     read.txn.xid = object->getValue<std::string>("xid");
     read.txn.server.system_identifier = object->getValue<std::string>("system_identifier");
     read.txn.server.timeline = object->getValue<std::int64_t>("timeline");
+    read.txn.server.incarnation = object->getValue<std::string>("incarnation");
     read.txn.database = object->getValue<std::string>("database");
     read.writer.pid = object->getValue<std::int64_t>("pid");
     read.writer.started = object->getValue<std::int64_t>("started");

@@ -71,6 +71,7 @@ struct Inconsistency {
 struct ServerIdentity {
   std::string system_identifier;
   std::int64_t timeline = 0;
+  std::string incarnation = {};  ///< Another one after each recovery from a crash.
 
   friend bool operator==(const ServerIdentity&, const ServerIdentity&) = default;
 };

@@ -148,7 +148,7 @@ std::int64_t Journal::append_pending(PassId& pass, const DefinitionId& definitio
     }
     return seq;
   });
-  pass.id = *entry.pass;
+  if (pass.id == 0) pass.id = *entry.pass;  // Others read it meanwhile, once it has a value.
   return seq;
 }
 
@@ -213,7 +213,7 @@ void Journal::put_hold(PassId& pass, const DefinitionId& definition, const Hold&
     writer.append(entry, now_us);
     write_hold(writer.database(), held);
   });
-  pass.id = pass_id;
+  if (pass.id == 0) pass.id = pass_id;
 }
 
 void Journal::release(const std::string& converger, const std::optional<std::string>& digest) {

@@ -46,6 +46,8 @@ class Session {
   /// The same for a `txn` entry, whose seq `body` returns.
   void write_pending(const std::function<std::int64_t(Writer&)>& body);
   void flush();
+  /// Calls `body` outside any transaction. A file that turns out to be corrupt is moved aside and a
+  /// new one begun, as by a write; the call throws all the same.
   void read(const std::function<void(SQLite::Database&)>& body);
 
   void queue_outcome(QueuedOutcome outcome);

@@ -10,8 +10,7 @@ namespace converge {
 
 void fault_point(const char* name) noexcept {
   static std::atomic<int> visits{0};
-  const char* wanted =
-      std::getenv("CONVERGE_FAULT");
+  const char* wanted = std::getenv("CONVERGE_FAULT");
   if (wanted == nullptr) return;
   std::string_view wanted_name = wanted;
   int wanted_visit = 1;

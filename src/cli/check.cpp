@@ -74,6 +74,7 @@ int check(const CheckRequest& request, const Common& common) {
     good = false;
   }
   postgres::Session session({.url = config.database_url,
+                             .environment_first = config.url_from_file,
                              .connect_timeout = config.connect_timeout,
                              .lock_timeout = config.lock_timeout});
   for (const auto& converger : registry.convergers) {

@@ -4,6 +4,7 @@
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/summary.h"
 
 #include <fmt/core.h>
 
@@ -89,12 +90,10 @@ int list(const Common& common) {
   for (const auto& converger : registry.convergers) {
     const std::string& name = converger->profile().name;
     if (const journal::Hold* hold = remembered.hold(name)) {
-      print_notice(fmt::format(
-          "{0} is held since {1}: {2}, {3} allowed; look with `converge plan {0}`, then "
-          "`converge release {0} {4}`",
-          name, format_local(hold->since_us),
-          counted(hold->inconsistencies, "inconsistency", "inconsistencies"), hold->allowed,
-          hold->digest));
+      print_notice(fmt::format("{} is held since {}: {}, {} allowed. {}", name,
+                               format_local(hold->since_us),
+                               counted(hold->inconsistencies, "inconsistency", "inconsistencies"),
+                               hold->allowed, how_to_release(*hold)));
     }
   }
   return registry.broken.empty() ? kDone : kFailed;

@@ -32,8 +32,11 @@ std::atomic<bool>& interrupted() {
 
 void handle_signals() {
   struct sigaction action {};
-  action.sa_handler = [](int) { interrupted() = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // The second one ends the process.
+  action.sa_handler = [](int signal) {
+    if (!interrupted().exchange(true)) return;
+    std::signal(signal, SIG_DFL);  // The second one ends the process.
+    std::raise(signal);
+  };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   // A reader that went away must not stop a pass halfway.
@@ -53,12 +56,13 @@ class PassPrinter {
             .corrected = [this](const auto& record) { corrected(record); }};
   }
 
-  void result(const engine::PassResult& result, const std::string& actor);
+  void result(const engine::PassResult& result, const engine::PassContext& context);
 
  private:
   void failed(const std::string& subject, const std::string& label, const Error& error);
   void corrected(const journal::Inconsistency& record);
   std::string sentence(const engine::PassResult& result) const;
+  static std::string held_text(const journal::Hold& hold);
   void print_hold(const journal::Hold& hold) const;
 
   std::string name_;
@@ -99,13 +103,22 @@ void PassPrinter::corrected(const journal::Inconsistency& record) {
                     summarize_steps(record.detail)));
 }
 
+std::string PassPrinter::held_text(const journal::Hold& hold) {
+  return fmt::format("{} to correct, {} allowed; nothing was changed",
+                     counted(hold.inconsistencies, "inconsistency", "inconsistencies"),
+                     hold.allowed);
+}
+
 std::string PassPrinter::sentence(const engine::PassResult& result) const {
   const std::string subjects = counted(result.examined, "subject");
   const std::string changes = counted(result.changes, "change");
   std::string text;
   switch (result.outcome) {
     case engine::PassOutcome::unchanged:
-      text = fmt::format("nothing to do, {} examined", subjects);
+      text =
+          request_.subject && result.examined == 0
+              ? fmt::format("nothing to do: find does not return {}", printable(*request_.subject))
+              : fmt::format("nothing to do, {} examined", subjects);
       break;
     case engine::PassOutcome::converged:
       text = styled(Style::good, "converged") +
@@ -118,16 +131,15 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
     case engine::PassOutcome::failed:
       text = styled(Style::bad, "failed");
       if (result.failed > 0) text += ": " + counted(result.failed, "subject") + " failed";
-      if (result.examined > 0) {
+      if (result.hold) {
+        text += fmt::format("{} {}", result.failed > 0 ? "," : ":", held_text(*result.hold));
+      } else if (result.examined > 0) {
         text += fmt::format("{} {} of {} corrected, {}", result.failed > 0 ? "," : ":",
                             result.inconsistencies, subjects, changes);
       }
       break;
     case engine::PassOutcome::held:
-      text = styled(Style::warning, "held") +
-             fmt::format(": {} to correct, {} allowed; nothing was changed",
-                         counted(result.hold->inconsistencies, "inconsistency", "inconsistencies"),
-                         result.hold->allowed);
+      text = styled(Style::warning, "held") + ": " + held_text(*result.hold);
       break;
     case engine::PassOutcome::skipped:
       text = "skipped: another process is at it";
@@ -142,16 +154,13 @@ void PassPrinter::print_hold(const journal::Hold& hold) const {
     print_notice(fmt::format("{}: the limit would hold this pass", name_));
     return;
   }
-  print_error(
-      Error(ErrorKind::failure,
-            fmt::format("{}: the limit holds {}", name_,
-                        counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
-            fmt::format("Look with `converge plan {0}`; to let exactly this set through once: "
-                        "`converge release {0} {1}`.",
-                        name_, hold.digest)));
+  print_error(Error(ErrorKind::failure,
+                    fmt::format("{}: the limit holds {}", name_,
+                                counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
+                    how_to_release(hold)));
 }
 
-void PassPrinter::result(const engine::PassResult& result, const std::string& actor) {
+void PassPrinter::result(const engine::PassResult& result, const engine::PassContext& context) {
   progress_.clear();
   if (failures_ > kShown && !common_.verbose) {
     print_notice(fmt::format("{}: {} more failed; -v shows them, and so does the journal", name_,
@@ -169,10 +178,8 @@ void PassPrinter::result(const engine::PassResult& result, const std::string& ac
       line.add_raw("pass", "null");
     }
     line.add("converger", name_)
-        .add("trigger", request_.plan     ? "plan"
-                        : actor == "cron" ? "cron"
-                                          : "hand")
-        .add("actor", actor)
+        .add("trigger", context.trigger)
+        .add("actor", context.actor)
         .add("outcome", engine::name_of(result.outcome))
         .add("examined", result.examined)
         .add("inconsistencies", result.inconsistencies)
@@ -188,13 +195,14 @@ void PassPrinter::result(const engine::PassResult& result, const std::string& ac
     }
     print(sentence(result));
   }
-  if (result.hold && result.outcome == engine::PassOutcome::held) print_hold(*result.hold);
+  if (result.hold) print_hold(*result.hold);
 }
 
 /// The process's connections and journal.
 struct Workplace {
   Workplace(const config::Config& config, const std::string& actor, bool plan)
       : pool({.url = config.database_url,
+              .environment_first = config.url_from_file,
               .connect_timeout = config.connect_timeout,
               .lock_timeout = config.lock_timeout}),
         lock_session(pool.lease()),
@@ -252,8 +260,12 @@ std::vector<std::string> due(const convergers::Registry& registry, const config:
                              std::int64_t now_us) {
   std::map<std::string, journal::LastPass> last;
   std::error_code error;
-  if (std::filesystem::exists(config.journal, error)) {
-    last = journal::Reader(config.journal).last_passes();
+  try {
+    if (std::filesystem::exists(config.journal, error)) {
+      last = journal::Reader(config.journal).last_passes();
+    }
+  } catch (const Error&) {
+    // Then everything is due, and what is wrong with the file is told by whoever writes it.
   }
   std::vector<std::string> names;
   for (const auto& converger : registry.convergers) {
@@ -295,6 +307,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
   std::vector<std::string> names = chosen(request, registry, config);
   std::erase_if(names, [&](const auto& name) { return registry.find(name) == nullptr; });
   std::vector<engine::PassResult> results;
+  bool unfinished = false;
   if (names.empty()) {
     if (!broken && common.verbose) print_notice("no converger is due");
     return exit_status(results, broken, request.exit_code);
@@ -308,21 +321,27 @@ int execute_passes(const PassRequest& request, const Common& common) {
                     [](const auto& text) { print_notice(text); });
   }
   for (const std::string& name : names) {
-    if (interrupted()) break;
+    if (interrupted()) {
+      print_error(Error(ErrorKind::failure, name + ": not run: interrupted"));
+      unfinished = true;
+      continue;
+    }
     PassPrinter printer(name, request, common);
     engine::PassContext context{.pool = workplace.pool,
                                 .locks = workplace.locks,
                                 .journal = workplace.journal ? &*workplace.journal : nullptr,
-                                .trigger = actor == "cron" ? "cron" : "hand",
+                                .trigger = request.plan      ? "plan"
+                                           : actor == "cron" ? "cron"
+                                                             : "hand",
                                 .actor = actor,
                                 .wait = request.wait,
                                 .subject = request.subject,
                                 .stop = &interrupted(),
                                 .observer = printer.observer()};
     results.push_back(engine::run_pass(*registry.find(name), context));
-    printer.result(results.back(), actor);
+    printer.result(results.back(), context);
   }
-  return exit_status(results, broken, request.exit_code);
+  return exit_status(results, broken || unfinished, request.exit_code);
 }
 
 }  // namespace converge::cli

@@ -22,6 +22,16 @@ std::string summarize_steps(std::string_view detail) {
   return text;
 }
 
+std::string how_to_release(const journal::Hold& hold) {
+  // Without a digest the set was not seen to its end, and cannot be let through as it is.
+  const std::string release =
+      hold.digest.empty()
+          ? fmt::format("to go on within the limit: `converge release {}`", hold.converger)
+          : fmt::format("to let exactly this set through, once: `converge release {} {}`",
+                        hold.converger, hold.digest);
+  return fmt::format("Look with `converge plan {}`; {}.", hold.converger, release);
+}
+
 std::string name_subject(std::string_view subject, std::string_view label) {
   if (label.empty()) return printable(subject);
   return fmt::format("{} ({})", printable(subject), printable(label));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "journal/journal.h"
+
 #include <string>
 #include <string_view>
 
@@ -7,6 +9,9 @@ namespace converge::cli {
 
 /// The steps in an inconsistency's detail for one line: `archive clusters 3, revoke api keys 2`.
 std::string summarize_steps(std::string_view detail);
+
+/// What a person does about a hold.
+std::string how_to_release(const journal::Hold& hold);
 
 /// A subject for one line: `42 (alice@example.com)`, with what a terminal must not obey escaped.
 std::string name_subject(std::string_view subject, std::string_view label);

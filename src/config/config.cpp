@@ -165,7 +165,9 @@ Config load(const Flags& flags) {
   const auto override_with = [](auto& target, const std::string& value) {
     if (!value.empty()) target = value;
   };
-  override_with(config.database_url, first_of(flags.database, "CONVERGE_DATABASE"));
+  const std::string url = first_of(flags.database, "CONVERGE_DATABASE");
+  config.url_from_file = url.empty() && !config.database_url.empty();
+  override_with(config.database_url, url);
   override_with(config.convergers, first_of(flags.convergers, "CONVERGE_CONVERGERS"));
   override_with(config.journal, first_of(flags.journal, "CONVERGE_JOURNAL"));
   return config;

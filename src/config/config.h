@@ -20,6 +20,7 @@ struct Flags {
 struct Config {
   std::filesystem::path file;  ///< That was read; empty when there is none.
   std::string database_url;    ///< Empty: libpq's own environment and defaults.
+  bool url_from_file = false;  ///< Then libpq's environment goes before it, option by option.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds lock_timeout{2'000};
   std::filesystem::path convergers;

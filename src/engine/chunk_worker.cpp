@@ -41,6 +41,14 @@ std::string error_detail(const PassState& state, const Error& error) {
 
 }  // namespace
 
+Subjects complete(const Converger& converger, postgres::Transaction& transaction,
+                  const Subjects& subjects) {
+  if (subjects.empty() || subjects.width() == converger.columns().size()) return subjects;
+  Subjects all = converger.find_again(transaction, subjects);
+  all.require_usable_keys();
+  return all;
+}
+
 bool any_rows(const std::vector<StepChanges>& changes) {
   return std::any_of(changes.begin(), changes.end(),
                      [](const StepChanges& step) { return !step.rows.empty(); });
@@ -52,10 +60,12 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
   journal::Journal& journal = *state.context().journal;
   const postgres::Server& server = transaction.session().server();
   const journal::Txn txn{.xid = xid,
-                         .server = {server.system_identifier, server.timeline},
+                         .server = {server.system_identifier, server.timeline, server.incarnation},
                          .database = server.database};
   const journal::DefinitionId definition = state.definition();
 
+  // Without its lock, another process may be at the same converger by now.
+  state.require_locks();
   fault_point("pass.before_append");
   const auto seq = journal.append_pending(state.pass(), definition, txn, next);
   fault_point("pass.after_append");  // On disk before the server may commit.
@@ -101,8 +111,9 @@ void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
   bool done = false;
   try {
     Slots::Slot slot(state_.slots());
-    const auto changes = state_.converger().converge(*transaction, chunk);
-    finish(*transaction, chunk, changes, slot);
+    const Subjects subjects = complete(state_.converger(), *transaction, chunk);
+    const auto changes = state_.converger().converge(*transaction, subjects);
+    finish(*transaction, subjects, changes, slot);
     done = true;
   } catch (const Error& error) {
     transaction.reset();
@@ -143,13 +154,26 @@ void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int at
       break;
     }
     case Verdict::isolate:
-      state_.failed(chunk, 0, error);
+      state_.failed(described(chunk), 0, error);
       state_.examined(1);
       break;
     case Verdict::give_up:
       throw error;
   }
   done = true;
+}
+
+/// A failed subject with all its columns, if it can be read; its label is among them.
+Subjects ChunkWorker::described(const Subjects& subject) {
+  try {
+    postgres::Transaction transaction(session());
+    Subjects all = complete(state_.converger(), transaction, subject);
+    transaction.rollback();
+    if (!all.empty()) return all;
+  } catch (const Error&) {
+    // Its key says enough.
+  }
+  return subject;
 }
 
 bool ChunkWorker::probe(const Subjects& chunk) {
@@ -198,6 +222,7 @@ void ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& sub
     if (commits_) {
       commit_recorded(transaction, xid, records);
     } else {
+      transaction.execute("set constraints all immediate");  // As COMMIT would.
       transaction.rollback();
     }
     state_.corrected(records);

@@ -31,6 +31,7 @@ class ChunkWorker {
               const std::vector<StepChanges>& changes, Slots::Slot& slot);
   void commit_recorded(postgres::Transaction& transaction, const std::string& xid,
                        const std::vector<journal::Inconsistency>& records);
+  Subjects described(const Subjects& subject);
   postgres::Session& session();
 
   PassState& state_;
@@ -43,6 +44,10 @@ class ChunkWorker {
 void commit_with_record(PassState& state, postgres::Transaction& transaction,
                         const std::string& xid,
                         const std::function<bool(journal::Inconsistency&)>& next);
+
+/// The subjects with all their columns: those that have only the first of them are read again.
+Subjects complete(const Converger& converger, postgres::Transaction& transaction,
+                  const Subjects& subjects);
 
 bool any_rows(const std::vector<StepChanges>& changes);
 

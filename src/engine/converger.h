@@ -52,7 +52,8 @@ class Converger {
   /// executing anything. To be called once, before the others.
   virtual void inspect(postgres::Session& session) = 0;
 
-  /// The names of find's columns, after `inspect`.
+  /// The names of the columns of subjects, after `inspect`; the key first. Subjects that `next`
+  /// gives may have the first of them only: those that `converge` needs.
   virtual const std::vector<std::string>& columns() const = 0;
 
   /// Makes a session ready (prepared statements). Others may use other sessions meanwhile.

@@ -42,38 +42,36 @@ journal::Inconsistency decode(std::string_view bytes) {
   return record;
 }
 
-std::string encode(const Subjects& subjects, std::size_t row, const Error& error) {
+/// The subject as it was read again, if it was found.
+std::string encode(const Subjects& found, const Subjects& subject, const Error& error) {
   std::string bytes;
   for (const std::string& text : {std::string(error.what()), error.hint(), error.sqlstate()}) {
     append_text(bytes, text);
   }
-  return bytes + subjects.encode(row);
+  return bytes + (found.empty() ? subject : found).encode(0);
 }
 
 }  // namespace
 
 LimitVerdict LimitedPass::run() {
   const std::int64_t examined_before = state_.result().examined;
-  std::optional<LimitVerdict> verdict;
-  std::optional<Error> why;
-  for (int attempt = 1; !verdict && !why; ++attempt) {
+  for (int attempt = 1;; ++attempt) {
     try {
-      verdict = run_once();
+      const LimitVerdict verdict = run_once();
+      tell_failures();
+      return verdict;
     } catch (const Error& error) {
-      // Halving is done inside; what arrives here concerns the transaction as a whole.
-      if (judge(error, 1, attempt, true) != Verdict::retry) {
-        why = error;
-        break;
-      }
-      state_.require_time();
-      std::this_thread::sleep_for(backoff(attempt));
+      // Everything was rolled back, or is in doubt: nothing counts as corrected.
       state_.start_again(examined_before);
       listing_.rewind();
+      // Halving is done inside; what arrives here concerns the transaction as a whole.
+      if (judge(error, 1, attempt, true) != Verdict::retry || state_.is_over()) {
+        tell_failures();
+        throw;
+      }
+      std::this_thread::sleep_for(backoff(attempt));
     }
   }
-  tell_failures();
-  if (why) throw Error(*why);
-  return *verdict;
 }
 
 /// Of the last attempt, so that each is told once.
@@ -86,8 +84,7 @@ void LimitedPass::tell_failures() {
     const std::string message = take_text(rest);
     const std::string hint = take_text(rest);
     const std::string sqlstate = take_text(rest);
-    Subjects subject(state_.converger().columns().size());
-    subject.append_encoded(rest);
+    const Subjects subject = Subjects::decoded(rest);
     state_.failed(subject, 0, Error(ErrorKind::failure, message, hint, sqlstate));
   }
 }
@@ -109,7 +106,7 @@ LimitVerdict LimitedPass::run_once() {
     return LimitVerdict::exceeded;
   }
   // Of another set than the released one, the limit judges as ever: there may be less to do by now.
-  if (released_ && *released_ != state_.digest() && state_.inconsistencies() > allowed_) {
+  if (released_ && released_->digest != state_.digest() && state_.inconsistencies() > allowed_) {
     transaction->rollback();
     return LimitVerdict::exceeded;
   }
@@ -145,7 +142,7 @@ void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjec
     const Verdict verdict = judge(error, chunk.size(), 1, true);
     if (verdict == Verdict::isolate) {
       if (!failures_) failures_.emplace();
-      failures_->append(encode(chunk, 0, error));
+      failures_->append(encode(complete(state_.converger(), transaction, chunk), chunk, error));
       state_.examined(1);
       return;
     }
@@ -158,12 +155,9 @@ void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjec
 
 bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& chunk, bool fresh) {
   const Converger& converger = state_.converger();
-  Subjects again;
-  if (!fresh) {
-    again = converger.find_again(transaction, chunk);
-    again.require_usable_keys();
-  }
-  const Subjects& subjects = fresh ? chunk : again;
+  Subjects subjects =
+      fresh ? complete(converger, transaction, chunk) : converger.find_again(transaction, chunk);
+  subjects.require_usable_keys();
   if (subjects.empty()) return false;
   const auto changes = converger.converge(transaction, subjects);
   if (!any_rows(changes)) return false;

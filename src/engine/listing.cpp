@@ -19,7 +19,7 @@ std::size_t hash_of(std::string_view key) { return std::hash<std::string_view>()
 }  // namespace
 
 Listing::Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
-                 std::size_t chunk, const Probe& probe)
+                 std::size_t chunk, const Probe& probe, const std::function<void()>& between_pages)
     : chunk_(chunk), transaction_(std::move(transaction)) {
   only_ = converger.next(*transaction_, chunk_);
   size_ = static_cast<std::int64_t>(only_.size());
@@ -33,21 +33,20 @@ Listing::Listing(const Converger& converger, std::unique_ptr<postgres::Transacti
   spool(only_, &first_hashes_);
   right_.push_back(false);
   only_ = Subjects(more.width());
-  read_rest(converger, probe, std::move(more));
+  read_rest(converger, probe, between_pages, std::move(more));
   size_ = static_cast<std::int64_t>(spool_->size());
   require_unique_keys();
   rewind();
 }
 
-/// While a page is put away, and another is probed, the server makes the next one. The probe is
-/// never waited for: the transaction that finds must not last longer for it.
-void Listing::read_rest(const Converger& converger, const Probe& probe, Subjects page) {
-  std::future<void> spooled;
+/// One page is probed while others are found. The probe is never waited for: the transaction that
+/// finds must not last longer for it.
+void Listing::read_rest(const Converger& converger, const Probe& probe,
+                        const std::function<void()>& between_pages, Subjects page) {
   std::future<bool> probed;
   std::size_t probed_chunk = 0;
   for (auto current = std::make_shared<const Subjects>(std::move(page)); !current->empty();) {
-    if (spooled.valid()) spooled.get();
-    spooled = std::async(std::launch::async, [this, current] { spool(*current, &first_hashes_); });
+    spool(*current, &first_hashes_);
     const bool idle =
         !probed.valid() || probed.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
     if (probe && idle) {
@@ -56,11 +55,11 @@ void Listing::read_rest(const Converger& converger, const Probe& probe, Subjects
       probed = std::async(std::launch::async, [&probe, current] { return probe(*current); });
     }
     right_.push_back(false);
+    between_pages();
     current = std::make_shared<const Subjects>(converger.next(*transaction_, chunk_));
   }
   transaction_->rollback();
   transaction_.reset();
-  spooled.get();
   if (probed.valid()) right_[probed_chunk] = probed.get();
 }
 

@@ -23,9 +23,10 @@ class Listing {
 
   /// `transaction` has begun to find; keeps it or rolls it back. While the rest is being found,
   /// `probe` looks at chunks, as many as it has time for: those that are right already are not
-  /// returned by `next`. Throws `Error{failure}` when find returned a key twice or a null key.
+  /// returned by `next`. `between_pages` may throw to end it. Throws `Error{failure}` when find
+  /// returned a key twice or a null key.
   Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
-          std::size_t chunk, const Probe& probe);
+          std::size_t chunk, const Probe& probe, const std::function<void()>& between_pages);
 
   /// Of some subjects that are known already.
   Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction);
@@ -45,7 +46,8 @@ class Listing {
   void keep(const Wanted& wanted);
 
  private:
-  void read_rest(const Converger& converger, const Probe& probe, Subjects page);
+  void read_rest(const Converger& converger, const Probe& probe,
+                 const std::function<void()>& between_pages, Subjects page);
   void require_unique_keys();
   void require_distinct(std::vector<std::size_t>& hashes);
   void confirm_twice(std::size_t hash);

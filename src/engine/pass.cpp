@@ -18,21 +18,14 @@ namespace {
 /// The locks of a converger's shards; given back at the end.
 class ShardLocks {
  public:
-  ShardLocks(const Profile& profile, PassContext& context) : locks_(context.locks) {
+  ShardLocks(const Profile& profile, PassContext& context) : held_(context.locks) {
     const int of = profile.settings.shards;
+    shards_.of = of;
     for (int shard = 0; shard < of; ++shard) take(profile, shard, std::chrono::milliseconds(0));
     if (shards_.mine.empty()) take(profile, 0, context.wait);
-    shards_.of = of;
+    // One subject alone may belong to any shard.
+    if (context.subject && !shards_.all()) shards_.mine.clear();
   }
-  ~ShardLocks() {
-    try {
-      for (const std::string& name : names_) locks_.release(name);
-    } catch (const Error&) {
-      // The connection is gone, and the locks with it.
-    }
-  }
-  ShardLocks(const ShardLocks&) = delete;
-  ShardLocks& operator=(const ShardLocks&) = delete;
 
   const Shards& shards() const { return shards_; }
 
@@ -41,14 +34,11 @@ class ShardLocks {
     const int of = profile.settings.shards;
     const std::string name =
         of == 1 ? profile.name : fmt::format("{} {}/{}", profile.name, shard, of);
-    if (!locks_.acquire(name, wait)) return;
-    shards_.mine.push_back(shard);
-    names_.push_back(name);
+    if (held_.add(name, wait)) shards_.mine.push_back(shard);
   }
 
-  postgres::AdvisoryLocks& locks_;
+  postgres::HeldLocks held_;
   Shards shards_{.of = 1, .mine = {}};
-  std::vector<std::string> names_;
 };
 
 class Pass {
@@ -63,7 +53,7 @@ class Pass {
       converge();
       if (released_ && !hold_) context_.journal->drop_hold(profile().name);
     } catch (const Error& caught) {
-      error = caught;
+      error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
     }
     result = state_.result();
     result.error = std::move(error);
@@ -82,14 +72,16 @@ class Pass {
   }
 
  private:
+  Error why_cancelled(const Error& error) const;
   void converge();
   Listing list(postgres::Session& session, const Shards& shards);
-  void leave_unsettled(Listing& listing);
+  Subjects find_one(postgres::Transaction& transaction, const Subjects& wanted);
+  void leave_unsettled(Listing& listing, bool complete);
   void converge_freely(Listing& listing);
   void work_in_parallel(Listing& listing);
   void converge_limited(Listing& listing, const Limit& limit);
   void evaluate_rest(Listing& listing);
-  void stop_at_limit(std::int64_t allowed);
+  void stop_at_limit(std::int64_t allowed, const std::string& digest);
   PassOutcome outcome(const PassResult& result) const;
   void note(PassResult& result);
 
@@ -105,6 +97,17 @@ class Pass {
   bool corrections_undone_ = false;
 };
 
+/// The last statement of a pass has what is left of the pass's time: then that is what was too
+/// short.
+Error Pass::why_cancelled(const Error& error) const {
+  try {
+    state_.require_time();
+  } catch (const Error& deadline) {
+    return deadline;
+  }
+  return error;
+}
+
 void Pass::converge() {
   context_.locks.check();
   const ShardLocks locks(profile(), context_);
@@ -112,6 +115,7 @@ void Pass::converge() {
     skipped_ = true;
     return;
   }
+  state_.start_clock();
   if (!is_plan()) {
     auto hold = context_.journal->hold(profile().name);
     if (hold && !hold->released) {
@@ -140,7 +144,9 @@ void Pass::converge() {
     converge_limited(listing, *profile().settings.limit);
   } else {
     converge_freely(listing);
-    if (profile().settings.limit) stop_at_limit(profile().settings.limit->allowed(listing.size()));
+    if (profile().settings.limit) {
+      stop_at_limit(profile().settings.limit->allowed(listing.size()), state_.digest());
+    }
   }
 }
 
@@ -153,10 +159,10 @@ Listing Pass::list(postgres::Session& session, const Shards& shards) {
     const auto size = static_cast<std::int32_t>(context_.subject->size());
     record.append(reinterpret_cast<const char*>(&size), sizeof size);
     wanted.append_encoded(record + *context_.subject);
-    Subjects found = converger_.find_again(*transaction, wanted);
+    Subjects found = find_one(*transaction, wanted);
     found.require_usable_keys();
     Listing listing(std::move(found), std::move(transaction));
-    leave_unsettled(listing);
+    leave_unsettled(listing, false);
     return listing;
   }
   converger_.find(*transaction, shards);
@@ -166,13 +172,25 @@ Listing Pass::list(postgres::Session& session, const Shards& shards) {
   if (profile().settings.settle.count() == 0 || is_plan()) {
     probe = [&](const Subjects& subjects) { return prober.probe(subjects); };
   }
-  Listing listing(converger_, std::move(transaction), chunk, probe);
-  leave_unsettled(listing);
+  Listing listing(converger_, std::move(transaction), chunk, probe, [&] { state_.require_time(); });
+  leave_unsettled(listing, shards.all());
   return listing;
 }
 
-/// Leaves out the subjects that have not been found for as long as the definition asks.
-void Pass::leave_unsettled(Listing& listing) {
+/// The subject that a person named, whose key may be none.
+Subjects Pass::find_one(postgres::Transaction& transaction, const Subjects& wanted) {
+  try {
+    return converger_.find_again(transaction, wanted);
+  } catch (const Error& error) {
+    if (!error.sqlstate().starts_with("22")) throw;
+    throw Error(ErrorKind::failure, error.what(), "Name the key as find returns it.",
+                error.sqlstate());
+  }
+}
+
+/// Leaves out the subjects that have not been found for as long as the definition asks. Only a
+/// complete listing tells which are not found any more.
+void Pass::leave_unsettled(Listing& listing, bool complete) {
   const auto settle = std::chrono::microseconds(profile().settings.settle).count();
   if (settle == 0 || is_plan()) return;
   const std::int64_t mark = wall_time_us();
@@ -181,7 +199,7 @@ void Pass::leave_unsettled(Listing& listing) {
     for (std::size_t row = 0; row < chunk.size(); ++row) keys.emplace_back(chunk.key(row));
     return context_.journal->settled(profile().name, keys, settle, mark);
   });
-  if (!context_.subject) context_.journal->forget_settling(profile().name, mark);
+  if (complete) context_.journal->forget_settling(profile().name, mark);
 }
 
 void Pass::converge_freely(Listing& listing) {
@@ -195,7 +213,7 @@ void Pass::converge_freely(Listing& listing) {
 /// One worker more than chunks may be at work in the server: it writes the record of its chunk, and
 /// commits, while the others' steps run.
 void Pass::work_in_parallel(Listing& listing) {
-  std::mutex mutex;  // Of the listing, the lock connection and the error.
+  std::mutex mutex;  // Of the listing and the error.
   std::exception_ptr error;
   const auto work = [&] {
     ChunkWorker worker(state_, !is_plan());
@@ -205,7 +223,6 @@ void Pass::work_in_parallel(Listing& listing) {
         {
           const std::lock_guard lock(mutex);
           if (error) return;
-          context_.locks.check();
           chunk = listing.next();
         }
         if (chunk.empty()) return;
@@ -230,15 +247,23 @@ void Pass::work_in_parallel(Listing& listing) {
 
 void Pass::converge_limited(Listing& listing, const Limit& limit) {
   const std::int64_t allowed = limit.allowed(listing.size());
-  std::optional<std::string> released;
+  std::optional<ReleasedSet> released;
   if (released_) {
     const auto hold = context_.journal->hold(profile().name);
-    if (hold && !hold->released_digest.empty()) released = hold->released_digest;
+    if (hold && !hold->released_digest.empty()) {
+      released = ReleasedSet{.digest = hold->released_digest, .size = hold->inconsistencies};
+    }
   }
   if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) return;
   corrections_undone_ = true;
-  evaluate_rest(listing);
-  stop_at_limit(allowed);
+  try {
+    evaluate_rest(listing);
+  } catch (const Error&) {
+    // How large the set is stays open, and so no digest can name it; but it is too large.
+    stop_at_limit(allowed, "");
+    throw;
+  }
+  stop_at_limit(allowed, state_.digest());
 }
 
 /// Learns the full extent of the set that was stopped, chunk by chunk, changing nothing.
@@ -247,10 +272,10 @@ void Pass::evaluate_rest(Listing& listing) {
   for (Subjects chunk = listing.next(); !chunk.empty(); chunk = listing.next()) worker.work(chunk);
 }
 
-void Pass::stop_at_limit(std::int64_t allowed) {
+void Pass::stop_at_limit(std::int64_t allowed, const std::string& digest) {
   if (is_plan() && state_.inconsistencies() <= allowed) return;
   hold_ = journal::Hold{.converger = profile().name,
-                        .digest = state_.digest(),
+                        .digest = digest,
                         .inconsistencies = state_.inconsistencies(),
                         .allowed = allowed,
                         .since_us = wall_time_us(),

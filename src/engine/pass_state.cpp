@@ -35,22 +35,39 @@ journal::DefinitionId PassState::definition() const {
   return {.name = converger_.profile().name, .version = converger_.profile().version};
 }
 
-void PassState::require_time() const {
-  if (context_.stop != nullptr && *context_.stop) {
-    const std::lock_guard lock(mutex_);
-    throw Error(ErrorKind::failure,
-                fmt::format("interrupted after {} of {} subjects", result_.examined, total_),
-                "What was corrected stays; the next pass does the rest.");
+void PassState::require_locks() {
+  const std::lock_guard lock(locks_mutex_);
+  try {
+    context_.locks.check();
+  } catch (const Error& error) {
+    // Not to be retried: the locks are gone for good.
+    throw Error(ErrorKind::failure, std::string("lost the lock of the pass: ") + error.what(),
+                "What was committed stays; the next pass does the rest.", error.sqlstate());
   }
-  if (Clock::now() < deadline_) return;
+}
+
+bool PassState::is_over() const {
+  return (context_.stop != nullptr && *context_.stop) || Clock::now() >= deadline_;
+}
+
+void PassState::require_time() const {
+  if (!is_over()) return;
   const std::lock_guard lock(mutex_);
-  throw Error(
-      ErrorKind::failure,
-      fmt::format("the pass was not done within its pass_timeout of {}: {} of {} subjects examined",
-                  format_duration(converger_.profile().settings.pass_timeout), result_.examined,
-                  total_),
-      "What was corrected stays; the next pass does the rest. Raise `pass_timeout` if this is "
-      "usual.");
+  const std::string done = fmt::format("{} of {} subjects examined", result_.examined, total_);
+  if (context_.stop != nullptr && *context_.stop) {
+    throw Error(ErrorKind::failure, fmt::format("interrupted: {}", done),
+                "What was committed stays; the next pass does the rest.");
+  }
+  throw Error(ErrorKind::failure,
+              fmt::format("the pass was not done within its pass_timeout of {}: {}",
+                          format_duration(converger_.profile().settings.pass_timeout), done),
+              "What was committed stays; the next pass does the rest. Raise `pass_timeout` if this "
+              "is usual.");
+}
+
+void PassState::start_clock() {
+  started_ = Clock::now();
+  deadline_ = started_ + converger_.profile().settings.pass_timeout;
 }
 
 std::chrono::milliseconds PassState::statement_timeout() const {

@@ -64,8 +64,15 @@ class PassState {
 
   void expect(std::int64_t total) { total_ = total; }
 
+  /// Begins to count the pass's time, once its lock is held.
+  void start_clock();
+
+  /// Throws when the connection that holds the pass's locks is lost.
+  void require_locks();
+
   /// Throws `Error{failure}` at the deadline of the pass or when it was asked to stop.
   void require_time() const;
+  bool is_over() const;  ///< Whether `require_time` would throw.
   /// Of the next statement: the definition's, or what is left of the pass.
   std::chrono::milliseconds statement_timeout() const;
 
@@ -94,6 +101,7 @@ class PassState {
   Clock::time_point started_;
   Clock::time_point deadline_;
   std::int64_t total_ = 0;
+  std::mutex locks_mutex_;  ///< Of the connection that holds them.
 
   mutable std::mutex mutex_;  ///< Of everything below.
   journal::PassId pass_;

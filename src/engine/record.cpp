@@ -33,8 +33,9 @@ struct Draft {
               "belong to a subject.");
 }
 
-/// Whether PostgreSQL's words for such an error, without their detail, name objects only: connection,
-/// transaction, syntax or right, resources, locks, intervention (its manual, appendix A).
+/// Whether PostgreSQL's words for such an error, without their detail, name objects only:
+/// connection, transaction, syntax or right, resources, locks, intervention (its manual, appendix
+/// A).
 bool quotes_no_value(std::string_view sqlstate) {
   constexpr std::array<std::string_view, 9> kClasses = {"08", "25", "40", "42", "53",
                                                         "54", "55", "57", "58"};
@@ -70,7 +71,7 @@ std::string Recorder::redacted(std::string_view value) const {
 }
 
 std::optional<std::string> Recorder::label(const Subjects& subjects, std::size_t row) const {
-  if (!label_column_) return std::nullopt;
+  if (!label_column_ || *label_column_ >= subjects.width()) return std::nullopt;
   const auto value = subjects.cell(row, *label_column_);
   if (!value) return std::nullopt;
   return is_redacted("label") ? redacted(*value) : std::string(*value);

@@ -20,6 +20,10 @@ constexpr std::chrono::milliseconds kPatience{10'000};
 /// No converger's name: it has a blank.
 const std::string kLockName = "journal recovery";
 
+std::chrono::milliseconds time_left(Clock::time_point deadline) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+}
+
 std::string describe(const journal::Unsettled& unsettled) {
   return fmt::format("transaction {} (journal entry {}, database {})", unsettled.txn.xid,
                      unsettled.seq, unsettled.txn.database);
@@ -33,19 +37,26 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
     throw Error(ErrorKind::transient, session.server().place + " is a standby, in recovery", {},
                 "25006");
   }
-  if (session.server().timeline != txn.server.timeline) return journal::Outcome::unknown;
+  const postgres::Server& server = session.server();
+  if (server.system_identifier != txn.server.system_identifier) return std::nullopt;
+  if (server.timeline != txn.server.timeline) return journal::Outcome::unknown;
+  // An id that was lost in a crash is given to somebody else's transaction. One that was committed
+  // never is: then what another incarnation says of the id is not about ours.
+  const bool crashed = server.incarnation != txn.server.incarnation;
   const auto deadline = Clock::now() + patience;
   for (std::chrono::milliseconds pause(2);;
        pause = std::min(pause * 2, std::chrono::milliseconds(250))) {
     switch (postgres::xact_status(session, txn.xid)) {
       case postgres::XactStatus::committed:
-        return journal::Outcome::committed;
+        return crashed ? journal::Outcome::unknown : journal::Outcome::committed;
       case postgres::XactStatus::aborted:
         return journal::Outcome::rolled_back;
       case postgres::XactStatus::forgotten:
         return journal::Outcome::unknown;
+      case postgres::XactStatus::not_yet_assigned:
+        return crashed ? journal::Outcome::rolled_back : journal::Outcome::unknown;
       case postgres::XactStatus::in_progress:
-        break;
+        if (crashed) return journal::Outcome::rolled_back;
     }
     if (Clock::now() >= deadline) return std::nullopt;
     std::this_thread::sleep_for(pause);
@@ -60,10 +71,12 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
                        session.server().place));
     return 0;
   }
-  if (!locks.acquire(kLockName, kPatience)) {
+  postgres::HeldLocks held(locks);
+  if (!held.add(kLockName, kPatience)) {
     notice("another process is settling transactions of the journal");
     return 0;
   }
+  const auto deadline = Clock::now() + kPatience;
   const ProcessIdentity self = this_process();
   int settled = 0;
   for (const journal::Unsettled& unsettled : journal.unsettled()) {
@@ -75,7 +88,7 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
                       describe(unsettled), session.server().place));
       continue;
     }
-    const auto outcome = ask_outcome(session, unsettled.txn, kPatience);
+    const auto outcome = ask_outcome(session, unsettled.txn, time_left(deadline));
     if (!outcome) {
       notice(fmt::format("{} is still in progress on the server; it is asked about again next time",
                          describe(unsettled)));
@@ -93,7 +106,6 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
                           .count = settled,
                           .detail = R"({"reason":"transactions of a dead process settled"})"});
   }
-  locks.release(kLockName);
   return settled;
 }
 

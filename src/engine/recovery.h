@@ -12,8 +12,9 @@
 namespace converge::engine {
 
 /// How `txn` ended, from the server itself; asks again while it is in progress there, and is
-/// nullopt when it still is at the end of `patience`. A server with the same system identifier on
-/// another timeline, or one that no longer knows the id, gives `unknown`. Throws when it cannot
+/// nullopt when it still is at the end of `patience`, or when this is another server. The server on
+/// another timeline, one that no longer knows the id, or one that recovered from a crash since and
+/// has it as committed (by us, or by whom it was given to) gives `unknown`. Throws when it cannot
 /// ask.
 std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
                                             std::chrono::milliseconds patience);

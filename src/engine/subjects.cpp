@@ -79,6 +79,13 @@ void Subjects::append_encoded(std::string_view record) {
   }
 }
 
+Subjects Subjects::decoded(std::string_view record) {
+  Subjects row;
+  row.append_encoded(record);
+  row.width_ = row.cells_.size();
+  return row;
+}
+
 std::string_view Subjects::encoded_key(std::string_view record) {
   std::int32_t size = 0;
   std::memcpy(&size, record.data(), sizeof size);

@@ -35,6 +35,8 @@ class Subjects {
   std::string encode(std::size_t row) const;
   void encode(std::size_t row, std::string& record) const;
   void append_encoded(std::string_view record);
+  /// The one row of a record, as wide as that is.
+  static Subjects decoded(std::string_view record);
   /// The key in an encoded row.
   static std::string_view encoded_key(std::string_view record);
 

@@ -4,9 +4,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace converge::postgres {
 
 namespace {
+
+/// PostgreSQL counts a timeout's milliseconds in 31 bits.
+constexpr std::chrono::hours kLongestWait{24 * 24};
 
 constexpr int kLockClass = 0x434e5647;  // "CNVG"
 
@@ -26,6 +31,7 @@ bool AdvisoryLocks::acquire(const std::string& name, std::chrono::milliseconds w
     return true;
   }
   if (wait <= std::chrono::milliseconds(0)) return false;
+  wait = std::min<std::chrono::milliseconds>(wait, kLongestWait);
   session_.set_statement_timeout(wait + std::chrono::seconds(10));
   try {
     // One implicit transaction, so that the timeout is undone at its end.
@@ -44,6 +50,20 @@ bool AdvisoryLocks::acquire(const std::string& name, std::chrono::milliseconds w
 
 void AdvisoryLocks::release(const std::string& name) {
   session_.execute(fmt::format("select pg_advisory_unlock({})", lock_key(name)));
+}
+
+HeldLocks::~HeldLocks() {
+  try {
+    for (const std::string& name : names_) locks_.release(name);
+  } catch (const Error&) {
+    // The connection is gone, and the locks with it.
+  }
+}
+
+bool HeldLocks::add(const std::string& name, std::chrono::milliseconds wait) {
+  if (!locks_.acquire(name, wait)) return false;
+  names_.push_back(name);
+  return true;
 }
 
 }  // namespace converge::postgres

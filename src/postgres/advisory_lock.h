@@ -29,4 +29,20 @@ class AdvisoryLocks {
   Session& session_;
 };
 
+/// Locks that are given back at the end.
+class HeldLocks {
+ public:
+  explicit HeldLocks(AdvisoryLocks& locks) : locks_(locks) {}
+  ~HeldLocks();
+  HeldLocks(const HeldLocks&) = delete;
+  HeldLocks& operator=(const HeldLocks&) = delete;
+
+  /// As `AdvisoryLocks::acquire`.
+  bool add(const std::string& name, std::chrono::milliseconds wait);
+
+ private:
+  AdvisoryLocks& locks_;
+  std::vector<std::string> names_;
+};
+
 }  // namespace converge::postgres

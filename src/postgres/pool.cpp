@@ -2,6 +2,18 @@
 
 namespace converge::postgres {
 
+std::unique_ptr<Session> Pool::connect() {
+  auto session = std::make_unique<Session>(options_);
+  const std::lock_guard lock(mutex_);
+  if (system_identifier_.empty()) system_identifier_ = session->server().system_identifier;
+  if (system_identifier_ != session->server().system_identifier) {
+    throw Error(ErrorKind::failure,
+                session->server().place + " is now another server than a moment ago",
+                "Name one server, not several, in the database URL.");
+  }
+  return session;
+}
+
 Pool::Lease Pool::lease() {
   std::unique_ptr<Session> session;
   while (!session) {
@@ -17,7 +29,7 @@ Pool::Lease Pool::lease() {
       session.reset();  // The server closed it while it was idle.
     }
   }
-  if (!session) session = std::make_unique<Session>(options_);
+  if (!session) session = connect();
   return {session.release(), [this](Session* used) {
             std::unique_ptr<Session> owned(used);
             if (!owned->is_open()) return;

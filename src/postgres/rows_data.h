@@ -2,8 +2,9 @@
 
 #include "src/postgres/rows.h"
 
-#include <optional>
 #include <pqxx/pqxx>
+
+#include <optional>
 #include <string_view>
 #include <vector>
 

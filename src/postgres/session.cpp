@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <unordered_set>
 
 namespace converge::postgres {
@@ -68,8 +69,15 @@ std::string connection_string(const ConnectOptions& options) {
       {"tcp_user_timeout", "15000"}};
   std::string text;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    if (option->val == nullptr) continue;
     const std::string keyword = option->keyword;
+    const bool set = option->envvar != nullptr && std::getenv(option->envvar) != nullptr;
+    // Bytes that are not UTF-8 could not be journaled.
+    if (keyword == "client_encoding") continue;
+    if (set && (options.environment_first || option->val == nullptr)) {
+      std::erase_if(ours, [&](const auto& own) { return own.first == keyword; });
+      continue;
+    }
+    if (option->val == nullptr) continue;
     std::erase_if(ours, [&](const auto& own) { return own.first == keyword; });
     text += fmt::format("{}={} ", keyword, quote_option(option->val));
   }
@@ -83,9 +91,15 @@ std::string setting_statements(const ConnectOptions& options, int version) {
       "set lock_timeout = {}; set idle_in_transaction_session_timeout = '60s'; "
       "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; "
       "set extra_float_digits = 1; set standard_conforming_strings = on; "
-      "set cursor_tuple_fraction = 1; set statement_timeout = 10000; ",
+      "set cursor_tuple_fraction = 1; set statement_timeout = 10000; "
+      // Else a crash could take back what the journal has as committed.
+      "select set_config('synchronous_commit', 'on', false) "
+      "where current_setting('synchronous_commit') = 'off'; ",
       options.lock_timeout.count());
-  if (version >= 140000) text += "set client_connection_check_interval = '500ms'; ";
+  if (version >= 140000) {
+    // The session that holds the locks idles for the whole pass.
+    text += "set client_connection_check_interval = '500ms'; set idle_session_timeout = 0; ";
+  }
   return text;
 }
 
@@ -94,7 +108,8 @@ constexpr std::string_view kWhoAreYou =
     "select system_identifier::text, pg_is_in_recovery(), "
     "case when pg_is_in_recovery() then 0 else "
     "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end, "
-    "current_database(), current_user from pg_control_system()";
+    "current_database(), current_user, pg_stat_get_bgwriter_stat_reset_time()::text "
+    "from pg_control_system()";
 
 constexpr std::string_view kConnectionLost = "08006";
 
@@ -121,6 +136,7 @@ class Session::Implementation {
     server_.timeline = std::stoll(std::string(rows.at(0, 2).value_or("0")));
     server_.database = rows.at(0, 3).value_or("");
     server_.user = rows.at(0, 4).value_or("");
+    server_.incarnation = rows.at(0, 5).value_or("");
     PGconn* raw = connection_->raw();
     server_.place = fmt::format("database {} at {}:{} as {}", server_.database, PQhost(raw),
                                 PQport(raw), server_.user);

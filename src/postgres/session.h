@@ -17,6 +17,7 @@ namespace converge::postgres {
 /// Where to connect and how patient to be.
 struct ConnectOptions {
   std::string url;  ///< A libpq connection string or URI; what it leaves out, libpq's PG* say.
+  bool environment_first = false;  ///< What PG* say goes before the URL.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds lock_timeout{2'000};
 };
@@ -25,6 +26,10 @@ struct ConnectOptions {
 struct Server {
   std::string system_identifier;  ///< Of the cluster; the same on a standby.
   std::int64_t timeline = 0;      ///< 0 while in recovery.
+  /// Another one after each recovery from a crash, in which transaction ids that were never written
+  /// out are given to others: the time since when the server counts its statistics, which a crash
+  /// throws away (PostgreSQL's manual, 28.2.2) and a clean restart keeps.
+  std::string incarnation;
   bool in_recovery = false;
   int version = 0;  ///< As server_version_num: 150004.
   std::string database;

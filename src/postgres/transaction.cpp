@@ -23,8 +23,10 @@ void Transaction::commit() {
   try {
     session_.execute("commit");
   } catch (const Error& error) {
-    // Without an answer nobody here knows; after one, the server has rolled back.
-    if (session_.is_open()) throw;
+    // Without an answer nobody here knows; after one, the server has rolled back. 40003 says that
+    // the server does not know either.
+    const bool answered = !error.sqlstate().empty() && error.sqlstate() != "40003";
+    if (session_.is_open() && answered) throw;
     throw Error(ErrorKind::in_doubt, error.what(), error.hint(), error.sqlstate());
   }
 }
@@ -43,8 +45,8 @@ XactStatus xact_status(Session& session, const std::string& xid) {
     if (status == "aborted") return XactStatus::aborted;
     if (status == "in progress") return XactStatus::in_progress;
   } catch (const Error& error) {
-    // 22023: the id is in the future of this server.
     if (error.sqlstate() != "22023") throw;
+    return XactStatus::not_yet_assigned;
   }
   return XactStatus::forgotten;
 }

@@ -39,9 +39,15 @@ class Transaction {
 };
 
 /// What PostgreSQL says of a transaction id.
-enum class XactStatus { committed, aborted, in_progress, forgotten };
+enum class XactStatus {
+  committed,
+  aborted,
+  in_progress,
+  forgotten,         ///< Too old for the server to know.
+  not_yet_assigned,  ///< In the server's future.
+};
 
-/// Asks `pg_xact_status`; `forgotten` when the server is too young or too old to know the id.
+/// Asks `pg_xact_status`.
 XactStatus xact_status(Session& session, const std::string& xid);
 
 }  // namespace converge::postgres

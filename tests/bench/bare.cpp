@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -56,8 +57,9 @@ void converge_chunk(pqxx::connection& connection, const pqxx::result& found, std
 
 }  // namespace
 
-void chunked(const std::string& url, int connections) {
+double chunked(const std::string& url, int connections) {
   pqxx::connection first(url);
+  const auto start = std::chrono::steady_clock::now();
   const pqxx::result found = pqxx::nontransaction(first).exec(kFind);
   std::atomic<std::size_t> next{0};
   const auto work = [&](pqxx::connection& connection) {
@@ -67,14 +69,17 @@ void chunked(const std::string& url, int connections) {
       converge_chunk(connection, found, begin);
     }
   };
-  std::vector<std::jthread> threads;
-  for (int i = 1; i < connections; ++i) {
-    threads.emplace_back([&] {
-      pqxx::connection other(url);
-      work(other);
-    });
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < connections; ++i) {
+      threads.emplace_back([&] {
+        pqxx::connection other(url);
+        work(other);
+      });
+    }
+    work(first);
   }
-  work(first);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void set_based(const std::string& url) {

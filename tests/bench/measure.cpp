@@ -5,26 +5,44 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
+#include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace converge::bench {
 
+namespace {
+
+std::optional<double> duration_in(std::FILE* file) {
+  std::string text(64 * 1024, '\0');
+  std::rewind(file);
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  constexpr std::string_view kMember = "\"duration_ms\":";
+  const auto place = text.rfind(kMember);
+  if (place == std::string::npos) return std::nullopt;
+  return std::stod(text.substr(place + kMember.size())) / 1000;
+}
+
+}  // namespace
+
 Sample run(const std::vector<std::string>& arguments,
            const std::map<std::string, std::string>& environment) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  const std::unique_ptr<std::FILE, decltype(&std::fclose)> out(std::tmpfile(), &std::fclose);
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("cannot fork");
   if (child == 0) {
     for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-    dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+    dup2(fileno(out.get()), STDOUT_FILENO);
     execvp(argv[0], argv.data());
     _exit(127);
   }
@@ -36,7 +54,9 @@ Sample run(const std::vector<std::string>& arguments,
     throw std::runtime_error(
         fmt::format("{} ended with status {}", fmt::join(arguments, " "), status));
   }
-  return {.seconds = took.count(), .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024};
+  return {.seconds = took.count(),
+          .work_seconds = duration_in(out.get()).value_or(took.count()),
+          .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
 double median(std::vector<double> values) {

@@ -8,11 +8,12 @@ namespace converge::bench {
 
 /// One finished process.
 struct Sample {
-  double seconds = 0;
-  double peak_mib = 0;  ///< Largest resident set.
+  double seconds = 0;       ///< Of the whole process.
+  double work_seconds = 0;  ///< Of its work alone, as it says itself: `"duration_ms":N`.
+  double peak_mib = 0;      ///< Largest resident set.
 };
 
-/// Runs a program to its end, its output thrown away; throws when it fails.
+/// Runs a program to its end; throws when it fails.
 Sample run(const std::vector<std::string>& arguments,
            const std::map<std::string, std::string>& environment = {});
 
@@ -20,7 +21,6 @@ double median(std::vector<double> values);
 
 /// Two ways of doing the same work, taken in turn.
 struct Pair {
-  std::string name;
   std::vector<double> ours;  ///< Seconds.
   std::vector<double> theirs;
 

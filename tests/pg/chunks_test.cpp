@@ -1,6 +1,6 @@
-#include <boost/test/unit_test.hpp>
-
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -78,10 +78,10 @@ BOOST_AUTO_TEST_CASE(bad_subject_among_five_thousand_fails_alone) {
   sql("alter table cluster add constraint not_this_one check (id <> 3210 or archived_at is null)");
   define("archive", archive_clusters("-- chunk: 1000"));
   std::string told;
-  const auto result = run("archive", {.observer = {.failed = [&](const auto& subject,
-                                                                 const auto& label, const Error&) {
-                                        told += subject + " " + label;
-                                      }}});
+  const auto result = run(
+      "archive", {.observer = {.failed = [&](const auto& subject, const auto& label, const Error&) {
+                    told += subject + " " + label;
+                  }}});
   BOOST_TEST(summary(result) == "failed: 4999 of 5000 corrected, 4999 changes, 1 failed");
   BOOST_TEST(told == "3210 user3210@example.com");
   BOOST_TEST(sql("select account_id from cluster where archived_at is null") == "3210");
@@ -145,8 +145,7 @@ BOOST_AUTO_TEST_CASE(raised_exception_is_its_subjects) {
   define("archive", archive_clusters());
   BOOST_TEST(summary(run("archive")) == "failed: 4 of 5 corrected, 4 changes, 1 failed");
   BOOST_TEST(journaled("select subject, detail ->> '$.sqlstate', detail ->> '$.message' "
-                       "from entry where kind = 5") ==
-             "2|P0001|step archive clusters: not \"2\"");
+                       "from entry where kind = 5") == "2|P0001|step archive clusters: not \"2\"");
   check_journal_agrees();
 }
 
@@ -183,10 +182,10 @@ BOOST_AUTO_TEST_CASE(error_that_is_nobodys_fault_is_tried_again) {
     world.archived_accounts(6);
     world.sql("create sequence times;" +
               trigger("if new.account_id = 4 and nextval('times') <= 2 then raise exception "
-                      "'again' using errcode = '" + sqlstate + "'; end if;"));
+                      "'again' using errcode = '" +
+                      sqlstate + "'; end if;"));
     world.define("archive", archive_clusters("-- chunk: 2"));
-    BOOST_TEST(summary(world.run("archive")) ==
-               "converged: 6 of 6 corrected, 6 changes, 0 failed");
+    BOOST_TEST(summary(world.run("archive")) == "converged: 6 of 6 corrected, 6 changes, 0 failed");
     BOOST_TEST(world.entries(Kind::failure).empty());
     world.check_journal_agrees();
   }

@@ -1,15 +1,15 @@
 #include "tests/pg/fixture.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <fmt/core.h>
-
-#include <boost/test/unit_test.hpp>
-#include <stdexcept>
-
 #include "convergers/sql_converger.h"
 #include "src/base/clock.h"
 #include "src/postgres/advisory_lock.h"
 #include "src/postgres/pool.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
+
+#include <stdexcept>
 
 namespace converge::tests {
 namespace {
@@ -87,7 +87,8 @@ std::int64_t World::count(const std::string& from) const {
 }
 
 void World::archived_accounts(int number, int clusters, int api_keys) const {
-  sql(fmt::format("insert into account select n, 'user' || n || '@example.com', now() "
+  sql(
+      fmt::format("insert into account select n, 'user' || n || '@example.com', now() "
                   "from generate_series(1, {0}) n;"
                   "insert into cluster (account_id) "
                   "select n from generate_series(1, {0}) n, generate_series(1, {1}) order by n;"
@@ -172,15 +173,16 @@ void World::check_journal_agrees() const {
 
 void World::wait_for_blocked_pass() const {
   wait_until("a pass that waits for a lock", [&] {
-    return count("pg_stat_activity where datname = current_database() and application_name = "
-                 "'converge' and wait_event_type = 'Lock'") > 0;
+    return count(
+               "pg_stat_activity where datname = current_database() and application_name = "
+               "'converge' and wait_event_type = 'Lock'") > 0;
   });
 }
 
 std::string summary(const engine::PassResult& result) {
-  std::string text = fmt::format("{}: {} of {} corrected, {} changes, {} failed",
-                                 engine::name_of(result.outcome), result.inconsistencies,
-                                 result.examined, result.changes, result.failed);
+  std::string text =
+      fmt::format("{}: {} of {} corrected, {} changes, {} failed", engine::name_of(result.outcome),
+                  result.inconsistencies, result.examined, result.changes, result.failed);
   if (result.error) text += std::string("; ") + result.error->what();
   return text;
 }

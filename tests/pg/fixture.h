@@ -1,5 +1,13 @@
 #pragma once
 
+#include "journal/journal.h"
+#include "journal/reader.h"
+#include "src/base/error.h"
+#include "src/engine/pass.h"
+#include "src/postgres/session.h"
+#include "tests/support/postgres.h"
+#include "tests/support/temp_dir.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,14 +18,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "journal/journal.h"
-#include "journal/reader.h"
-#include "src/base/error.h"
-#include "src/engine/pass.h"
-#include "src/postgres/session.h"
-#include "tests/support/postgres.h"
-#include "tests/support/temp_dir.h"
 
 namespace converge::tests {
 
@@ -46,9 +46,8 @@ class World {
   const TempDir directory;
   const std::filesystem::path journal_file = directory / "state" / "journal.db";
   std::vector<std::string> notices;
-  journal::Journal journal{journal_file, "tester", [this](const auto& text) {
-                             notices.push_back(text);
-                           }};
+  journal::Journal journal{journal_file, "tester",
+                           [this](const auto& text) { notices.push_back(text); }};
 
   /// As the superuser, in a session of its own: rows as `psql -At` prints them.
   std::string sql(const std::string& statements) const;
@@ -65,7 +64,7 @@ class World {
   std::string kinds() const;
   /// What an SQL query of the journal's file returns, as `psql -At` would print it.
   std::string journaled(const std::string& query) const;
-  /// Rows with a journaled, committed change, and rows of clusters that are archived: equal, always.
+  /// Checks that the clusters with a journaled, committed change are those that are archived.
   void check_journal_agrees() const;
 
   postgres::ConnectOptions connect_options(const RunOptions& options = {}) const;

@@ -1,6 +1,6 @@
-#include <boost/test/unit_test.hpp>
-
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -10,7 +10,6 @@ using journal::Kind;
 BOOST_FIXTURE_TEST_SUITE(limit, World)
 
 BOOST_AUTO_TEST_CASE(set_over_the_limit_changes_nothing_and_is_held) {
-  archived_accounts(25, 2);
   for (const std::string chunk : {"1000", "10", "1"}) {
     World world;
     world.archived_accounts(25, 2);
@@ -83,11 +82,10 @@ BOOST_AUTO_TEST_CASE(released_set_goes_through_once) {
 
 BOOST_AUTO_TEST_CASE(set_that_changed_after_its_release_is_held_anew) {
   archived_accounts(25);
-  for (const std::string change :
-       {"update account set archived_at = null where id = 25",
-        "update account set archived_at = null where id = 13",
-        "insert into account values (26, 'new@example.com', now());"
-        "insert into cluster (account_id) values (26)"}) {
+  for (const std::string change : {"update account set archived_at = null where id = 25",
+                                   "update account set archived_at = null where id = 13",
+                                   "insert into account values (26, 'new@example.com', now());"
+                                   "insert into cluster (account_id) values (26)"}) {
     define("archive", archive_clusters("-- limit: 4\n-- chunk: 10"));
     journal.release("archive", run("archive").hold->digest);
     const auto before = journal.hold("archive")->digest;

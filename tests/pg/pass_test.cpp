@@ -1,11 +1,11 @@
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <boost/test/unit_test.hpp>
-
 #include "src/base/digest.h"
 #include "tests/pg/fixture.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <unistd.h>
 
 namespace converge::tests {
 namespace {
@@ -40,15 +40,13 @@ BOOST_AUTO_TEST_CASE(bundled_archive_account_corrects_then_changes_nothing) {
       "insert into team_member (account_id, email, role) select id, email, 'owner' from account;"
       "update account set archived_at = now() where id <= 2");
   define("archive_account", read_text("convergers/platform/archive_account.sql"));
-  BOOST_TEST(summary(run("archive_account")) ==
-             "converged: 2 of 2 corrected, 6 changes, 0 failed");
+  BOOST_TEST(summary(run("archive_account")) == "converged: 2 of 2 corrected, 6 changes, 0 failed");
   const std::string done =
       sql("select (select string_agg(account_id::text, ',' order by account_id) from cluster "
           "where archived_at is not null), (select count(*) from api_key where revoked_at is not "
           "null), (select count(*) from team_member where removed_at is not null)");
   BOOST_TEST(done == "1,2|2|2");
-  BOOST_TEST(summary(run("archive_account")) ==
-             "unchanged: 0 of 2 corrected, 0 changes, 0 failed");
+  BOOST_TEST(summary(run("archive_account")) == "unchanged: 0 of 2 corrected, 0 changes, 0 failed");
 }
 
 BOOST_AUTO_TEST_CASE(one_entry_for_each_inconsistency_with_exact_steps) {
@@ -78,7 +76,6 @@ BOOST_AUTO_TEST_CASE(subject_that_is_right_leaves_no_entry) {
 
 BOOST_AUTO_TEST_CASE(hundred_changed_rows_are_kept_and_the_count_is_exact) {
   archived_accounts(1, 100);
-  archived_accounts(0);
   sql("insert into account values (2, 'big@example.com', now());"
       "insert into cluster (account_id) select 2 from generate_series(1, 250)");
   define("archive", archive_clusters());
@@ -111,11 +108,12 @@ BOOST_AUTO_TEST_CASE(record_names_the_transaction_that_changed_the_rows) {
   BOOST_TEST(journaled("select xid, \"database\", system_identifier, outcome, converger, actor, "
                        "pid from \"transaction\"") ==
              sql("select xmin, current_database(), system_identifier, 'committed', 'archive', "
-                 "'tester', " + std::to_string(::getpid()) + " from cluster, pg_control_system() "
+                 "'tester', " +
+                 std::to_string(::getpid()) +
+                 " from cluster, pg_control_system() "
                  "group by 1, 2, 3"));
   const std::string text = read_text(directory / "convergers" / "archive.sql");
-  BOOST_TEST(journaled("select version, text from definition") ==
-             hex(sha256(text)) + "|" + text);
+  BOOST_TEST(journaled("select version, text from definition") == hex(sha256(text)) + "|" + text);
 }
 
 BOOST_AUTO_TEST_CASE(journal_holds_the_record_before_commit) {
@@ -143,8 +141,9 @@ BOOST_AUTO_TEST_CASE(nothing_is_committed_without_its_record) {
   define("archive_limited", archive_clusters("-- limit: 100"));
   for (const std::string name : {"archive", "archive_limited"}) {
     SQLite::Database(journal_file.string(), SQLite::OPEN_READWRITE)
-        .exec("create trigger broken before insert on entry begin "
-              "select raise(abort, 'no room'); end");
+        .exec(
+            "create trigger broken before insert on entry begin "
+            "select raise(abort, 'no room'); end");
     const auto result = run(name);
     BOOST_TEST(engine::name_of(result.outcome) == "failed");
     BOOST_TEST_REQUIRE(result.error.has_value());
@@ -176,11 +175,11 @@ BOOST_AUTO_TEST_CASE(plan_changes_nothing_and_reports_the_same) {
   for (const std::string settings : {"-- chunk: 1000", "-- chunk: 10", "-- limit: 100"}) {
     define("archive", archive_clusters(settings));
     std::string planned;
-    BOOST_TEST(summary(plan("archive", {.observer = {.corrected = [&](const auto& record) {
-                                          planned += record.subject + "|" +
-                                                     std::to_string(record.count) + '\n';
-                                        }}})) ==
-               "planned: 25 of 25 corrected, 50 changes, 0 failed");
+    BOOST_TEST(
+        summary(plan("archive", {.observer = {.corrected = [&](const auto& record) {
+                                   planned +=
+                                       record.subject + "|" + std::to_string(record.count) + '\n';
+                                 }}})) == "planned: 25 of 25 corrected, 50 changes, 0 failed");
     BOOST_TEST(count("cluster where archived_at is not null") == 0);
     BOOST_TEST(entries().empty());
     BOOST_TEST(planned.starts_with("1|2\n2|2\n3|2\n"));
@@ -190,7 +189,7 @@ BOOST_AUTO_TEST_CASE(plan_changes_nothing_and_reports_the_same) {
   BOOST_TEST(summary(run("archive")) == "converged: 25 of 25 corrected, 50 changes, 0 failed");
 }
 
-BOOST_AUTO_TEST_CASE(plan_leaves_locks_to_nobody_and_needs_the_converger_lock) {
+BOOST_AUTO_TEST_CASE(plan_gives_its_lock_back) {
   archived_accounts(2);
   define("archive", archive_clusters());
   plan("archive");
@@ -229,12 +228,11 @@ BOOST_AUTO_TEST_CASE(stop_lets_the_chunks_in_flight_end) {
   archived_accounts(50);
   define("archive", archive_clusters("-- chunk: 1"));
   std::atomic<bool> stop{false};
-  const auto result = run("archive", {.stop = &stop, .observer = {.progress = [&](auto, auto) {
-                                        stop = true;
-                                      }}});
+  const auto result =
+      run("archive", {.stop = &stop, .observer = {.progress = [&](auto, auto) { stop = true; }}});
   BOOST_TEST(engine::name_of(result.outcome) == "failed");
   BOOST_TEST_REQUIRE(result.error.has_value());
-  BOOST_TEST(std::string(result.error->what()).starts_with("interrupted after "));
+  BOOST_TEST(std::string(result.error->what()).starts_with("interrupted: "));
   BOOST_TEST(result.inconsistencies >= 1);
   BOOST_TEST(result.inconsistencies <= 2);
   BOOST_TEST(count("cluster where archived_at is not null") == result.inconsistencies);

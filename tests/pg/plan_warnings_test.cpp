@@ -1,7 +1,7 @@
-#include <boost/test/unit_test.hpp>
-
 #include "convergers/sql_converger.h"
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -32,7 +32,8 @@ BOOST_AUTO_TEST_CASE(scan_of_a_large_table_is_warned_of) {
   const auto warned = warnings();
   BOOST_TEST_REQUIRE(warned.size() == 2u);
   BOOST_TEST(warned[0].find("archive.sql:4: find ") != std::string::npos, warned[0]);
-  BOOST_TEST(warned[0].find("20000 rows of \"public\".\"account\"") != std::string::npos, warned[0]);
+  BOOST_TEST(warned[0].find("20000 rows of \"public\".\"account\"") != std::string::npos,
+             warned[0]);
   BOOST_TEST(warned[1].find("step archive clusters ") != std::string::npos, warned[1]);
   BOOST_TEST(warned[1].find("\"public\".\"cluster\"") != std::string::npos, warned[1]);
   BOOST_TEST(count("cluster where archived_at is not null") == 0);

@@ -1,16 +1,17 @@
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <boost/test/unit_test.hpp>
-#include <csignal>
-#include <utility>
+#include "src/engine/recovery.h"
 
 #include "src/base/digest.h"
-#include "src/engine/recovery.h"
 #include "src/postgres/advisory_lock.h"
 #include "src/postgres/transaction.h"
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
 
 namespace converge::tests {
 namespace {
@@ -78,7 +79,7 @@ struct RecoveryWorld : World {
   static journal::Txn txn_of(postgres::Session& session, const std::string& xid) {
     const auto& server = session.server();
     return {.xid = xid,
-            .server = {server.system_identifier, server.timeline},
+            .server = {server.system_identifier, server.timeline, server.incarnation},
             .database = server.database};
   }
   /// A process that has changed and recorded, and committed if asked to; dead.
@@ -147,8 +148,9 @@ BOOST_AUTO_TEST_CASE(record_of_a_live_writer_is_left_alone) {
   archived_accounts(1);
   Writer writer([&](Writer&) {
     postgres::Session session(connect_options());
-    append(txn_of(session, session.execute("select pg_current_xact_id()::text").at(0, 0)
-                               .value_or("").data()));
+    append(
+        txn_of(session,
+               session.execute("select pg_current_xact_id()::text").at(0, 0).value_or("").data()));
   });
   writer.wait();
   BOOST_TEST(recover() == 0);
@@ -170,8 +172,9 @@ BOOST_AUTO_TEST_CASE(transaction_in_progress_is_asked_about_until_it_ends) {
     int settled = 0;
     std::jthread recovering([&] { settled = world.recover(); });
     wait_until("the question", [&] {
-      return world.count("pg_stat_activity where datname = current_database() and "
-                         "query like '%pg_xact_status%' and pid <> pg_backend_pid()") == 1;
+      return world.count(
+                 "pg_stat_activity where datname = current_database() and "
+                 "query like '%pg_xact_status%' and pid <> pg_backend_pid()") == 1;
     });
     BOOST_TEST(world.outcomes() == "pending");
     if (committed) transaction.commit();
@@ -192,8 +195,9 @@ BOOST_AUTO_TEST_CASE(transaction_that_stays_in_progress_has_no_outcome_yet) {
 
 BOOST_AUTO_TEST_CASE(other_timeline_is_unknown) {
   postgres::Session session(connect_options());
-  auto txn = txn_of(session, std::string(session.execute("select pg_current_xact_id()::text")
-                                             .at(0, 0).value_or("")));
+  auto txn = txn_of(
+      session,
+      std::string(session.execute("select pg_current_xact_id()::text").at(0, 0).value_or("")));
   txn.server.timeline += 1;
   append_dead(txn);
   BOOST_TEST(recover() == 1);
@@ -205,6 +209,31 @@ BOOST_AUTO_TEST_CASE(transaction_of_the_future_is_unknown) {
   append_dead(txn_of(session, "4000000000000"));
   BOOST_TEST(recover() == 1);
   BOOST_TEST(outcomes() == "unknown");
+}
+
+BOOST_AUTO_TEST_CASE(crash_of_the_server_undoes_what_was_not_committed) {
+  archived_accounts(1);
+  die_in_transaction(false);
+  cluster.restart(PostgresCluster::StopMode::immediate);
+  BOOST_TEST(recover() == 1);
+  BOOST_TEST(outcomes() == "rolled_back");
+}
+
+// After a crash an id that was lost is given to somebody else's transaction.
+BOOST_AUTO_TEST_CASE(id_from_before_a_crash_says_nothing_of_a_commit_since) {
+  archived_accounts(1);
+  die_in_transaction(true);
+  cluster.restart(PostgresCluster::StopMode::immediate);
+  BOOST_TEST(recover() == 1);
+  BOOST_TEST(outcomes() == "unknown");
+}
+
+BOOST_AUTO_TEST_CASE(clean_restart_of_the_server_keeps_the_answer) {
+  archived_accounts(1);
+  die_in_transaction(true);
+  cluster.restart();
+  BOOST_TEST(recover() == 1);
+  BOOST_TEST(outcomes() == "committed");
 }
 
 BOOST_AUTO_TEST_CASE(record_of_another_server_waits_for_that_server) {

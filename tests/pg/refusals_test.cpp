@@ -1,6 +1,6 @@
-#include <boost/test/unit_test.hpp>
-
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -59,24 +59,28 @@ BOOST_AUTO_TEST_CASE(key_that_stands_twice_is_refused) {
     for (const std::string twice : {"7", "25 - account.id + 1"}) {
       const auto message = refused("-- chunk: " + chunk + R"(
 -- find:
-select id from account union all select )" + twice + " from account where id in (1)" + kEffect);
+select id from account union all select )" +
+                                   twice + " from account where id in (1)" + kEffect);
       BOOST_TEST(contains(message, " twice"), message);
     }
   }
   BOOST_TEST(contains(refused("-- limit: 100\n-- chunk: 10\n-- find:\nselect a.id from account a "
-                              "join account b on b.id in (a.id, 25)\n" + kEffect), " twice"));
+                              "join account b on b.id in (a.id, 25)\n" +
+                              kEffect),
+                      " twice"));
 }
 
 BOOST_AUTO_TEST_CASE(null_key_is_refused) {
   for (const std::string chunk : {"1000", "10"}) {
-    const auto message = refused("-- chunk: " + chunk +
-                                 "\n-- find:\nselect nullif(id, 23) as id from account\n" + kEffect);
+    const auto message = refused(
+        "-- chunk: " + chunk + "\n-- find:\nselect nullif(id, 23) as id from account\n" + kEffect);
     BOOST_TEST(contains(message, "find returned a null key"), message);
   }
 }
 
 BOOST_AUTO_TEST_CASE(step_that_returns_a_foreign_key_is_refused) {
-  for (const std::string settings : {"", "-- chunk: 10\n", "-- limit: 100\n", "-- limit: 100\n-- chunk: 10\n"}) {
+  for (const std::string settings :
+       {"", "-- chunk: 10\n", "-- limit: 100\n", "-- limit: 100\n-- chunk: 10\n"}) {
     const auto message = refused(settings + "-- find:\nselect id from account where id <> 3\n" + R"(
 -- step: all
 update cluster set archived_at = now() returning account_id
@@ -130,7 +134,8 @@ from subject, other
 where account_id = subject.id
 returning subject.id
 )");
-  BOOST_TEST(contains(step, "refused.sql:11: step second: relation \"other\" does not exist"), step);
+  BOOST_TEST(contains(step, "refused.sql:11: step second: relation \"other\" does not exist"),
+             step);
   const auto type = refused(R"(-- find:
 select id, email from account
 
@@ -143,9 +148,12 @@ where account_id = subject.email returning subject.id
 
 BOOST_AUTO_TEST_CASE(step_that_is_no_statement_or_find_that_changes_is_refused) {
   refused("-- find:\nselect id from account\n-- step: x\nvacuum\n");
-  refused("-- find:\nupdate cluster set archived_at = now() returning account_id as id\n" + kEffect);
-  refused("-- find:\nwith x as (update cluster set archived_at = now() returning account_id as id) "
-          "select id from x\n" + kEffect);
+  refused("-- find:\nupdate cluster set archived_at = now() returning account_id as id\n" +
+          kEffect);
+  refused(
+      "-- find:\nwith x as (update cluster set archived_at = now() returning account_id as id) "
+      "select id from x\n" +
+      kEffect);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -166,8 +174,10 @@ BOOST_AUTO_TEST_CASE(missing_right_is_one_clear_error) {
   const auto result = run("archive", {.user = "reader"});
   BOOST_TEST(engine::name_of(result.outcome) == "failed");
   BOOST_TEST_REQUIRE(result.error.has_value());
-  BOOST_TEST(contains(result.error->what(), "step archive clusters: permission denied for table "
-                                            "cluster"), result.error->what());
+  BOOST_TEST(contains(result.error->what(),
+                      "step archive clusters: permission denied for table "
+                      "cluster"),
+             result.error->what());
   BOOST_TEST(result.error->sqlstate() == "42501");
   BOOST_TEST(contains(result.error->hint(), "Grant"));
   BOOST_TEST(kinds() == "pass");

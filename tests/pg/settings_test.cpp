@@ -1,9 +1,8 @@
-#include <SQLiteCpp/SQLiteCpp.h>
-
-#include <boost/test/unit_test.hpp>
-
 #include "src/postgres/advisory_lock.h"
 #include "tests/pg/fixture.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -84,8 +83,8 @@ returning account.id
       BOOST_TEST(!is_in_journal(secret + "secret"), secret + "secret is in the journal");
     }
     BOOST_TEST(journaled("select subject, detail ->> '$.sqlstate' from entry where kind = 5 "
-                         "and pass = " + std::to_string(result.pass) + " order by subject") ==
-               "2|23514\n3|22P02");
+                         "and pass = " +
+                         std::to_string(result.pass) + " order by subject") == "2|23514\n3|22P02");
   }
   // One value has one hash, whatever its column: people can still compare.
   BOOST_TEST(journaled("select count(distinct label), min(label like 'redacted:%'), "
@@ -122,15 +121,15 @@ BOOST_AUTO_TEST_CASE(shards_are_shared_by_the_sessions_that_hold_them) {
       BOOST_TEST(locks.acquire("archive 1/4", milliseconds(0)));
       BOOST_TEST(locks.acquire("archive 3/4", milliseconds(0)));
       corrected = run("archive").inconsistencies;
-      BOOST_TEST(corrected == count("account where mod(mod(hashtextextended(id::text, 0), 4) + 4, 4)"
-                                    " in (0, 2)"));
+      BOOST_TEST(corrected ==
+                 count("account where mod(mod(hashtextextended(id::text, 0), 4) + 4, 4)"
+                       " in (0, 2)"));
       BOOST_TEST(corrected == count("cluster where archived_at is not null"));
     }
     BOOST_TEST(corrected > 0);
     BOOST_TEST(corrected < 40);
-    wait_until("the end of that session", [&] {
-      return count("pg_locks where locktype = 'advisory'") == 0;
-    });
+    wait_until("the end of that session",
+               [&] { return count("pg_locks where locktype = 'advisory'") == 0; });
     BOOST_TEST(run("archive").inconsistencies == 40 - corrected);
     BOOST_TEST(count("cluster where archived_at is null") == 0);
   }
@@ -166,7 +165,8 @@ returning subject.id, current_setting('statement_timeout') as timeout
 
 BOOST_AUTO_TEST_CASE(statement_over_its_timeout_is_cancelled_on_the_server) {
   archived_accounts(3);
-  for (const std::string settings : {"", "-- chunk: 1\n", "-- limit: 9\n", "-- limit: 9\n-- chunk: 1\n"}) {
+  for (const std::string settings :
+       {"", "-- chunk: 1\n", "-- limit: 9\n", "-- limit: 9\n-- chunk: 1\n"}) {
     define("archive", settings + "-- timeout: 50ms\n" + kFindArchived + R"(
 -- step: sleep
 update cluster set archived_at = now() from subject, pg_sleep(3600)
@@ -179,8 +179,9 @@ where account_id = subject.id returning subject.id
     BOOST_TEST(!result.error->hint().empty());
     BOOST_TEST(result.failed == 0);
     wait_until("the end of the statement", [&] {
-      return count("pg_stat_activity where datname = current_database() and "
-                   "query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()") == 0;
+      return count(
+                 "pg_stat_activity where datname = current_database() and "
+                 "query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()") == 0;
     });
   }
   BOOST_TEST(count("cluster where archived_at is not null") == 0);
@@ -198,6 +199,9 @@ returning subject.id, cluster.id as cluster
   const auto result = run("archive");
   BOOST_TEST(engine::name_of(result.outcome) == "failed");
   BOOST_TEST_REQUIRE(result.error.has_value());
+  BOOST_TEST(std::string(result.error->what())
+                 .starts_with("the pass was not done within its "
+                              "pass_timeout of 300ms: "));
   BOOST_TEST(result.failed == 0);
   BOOST_TEST(result.inconsistencies < 500);
   BOOST_TEST(count("cluster where archived_at is not null") == result.inconsistencies);
@@ -208,13 +212,17 @@ returning subject.id, cluster.id as cluster
 BOOST_AUTO_TEST_CASE(statement_at_the_end_of_the_pass_is_cancelled) {
   archived_accounts(2);
   for (const std::string settings : {"", "-- limit: 9\n"}) {
-    define("archive", settings + "-- pass_timeout: 200ms\n-- timeout: 1h\n-- chunk: 1\n" +
-                          kFindArchived + R"(
+    define("archive",
+           settings + "-- pass_timeout: 200ms\n-- timeout: 1h\n-- chunk: 1\n" + kFindArchived + R"(
 -- step: sleep
 update cluster set archived_at = now() from subject, pg_sleep(3600)
 where account_id = subject.id returning subject.id
 )");
-    BOOST_TEST(engine::name_of(run("archive").outcome) == "failed");
+    const auto result = run("archive");
+    BOOST_TEST(engine::name_of(result.outcome) == "failed");
+    BOOST_TEST_REQUIRE(result.error.has_value());
+    BOOST_TEST(std::string(result.error->what()).find("pass_timeout of 200ms") !=
+               std::string::npos);
     BOOST_TEST(count("cluster where archived_at is not null") == 0);
   }
 }

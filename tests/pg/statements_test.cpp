@@ -1,6 +1,6 @@
-#include <boost/test/unit_test.hpp>
-
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -19,7 +19,8 @@ const std::vector<std::string> kSteps = {
 
     "/* with */ -- with a comment, in front\n"
     "with/**/x as materialized (select id from subject)\n"
-    "update cluster set archived_at = now() from x where account_id = x.id and archived_at is null\n"
+    "update cluster set archived_at = now() from x where account_id = x.id and archived_at is "
+    "null\n"
     "returning x.id, cluster.id as cluster -- and at the end",
 
     "-- update nothing; subject\n"
@@ -44,11 +45,9 @@ BOOST_AUTO_TEST_CASE(steps_in_any_words_see_the_subjects) {
       sql("update cluster set archived_at = null");
       define("archive", settings + kFindArchived + "-- step: archive\n" + step + "\n");
       BOOST_TEST_CONTEXT(step) {
-        BOOST_TEST(summary(run("archive")) ==
-                   "converged: 5 of 5 corrected, 10 changes, 0 failed");
+        BOOST_TEST(summary(run("archive")) == "converged: 5 of 5 corrected, 10 changes, 0 failed");
         BOOST_TEST(sql("select account_id from cluster where archived_at is null") == "9");
-        BOOST_TEST(summary(run("archive")) ==
-                   "unchanged: 0 of 5 corrected, 0 changes, 0 failed");
+        BOOST_TEST(summary(run("archive")) == "unchanged: 0 of 5 corrected, 0 changes, 0 failed");
       }
     }
   }
@@ -56,20 +55,25 @@ BOOST_AUTO_TEST_CASE(steps_in_any_words_see_the_subjects) {
 
 BOOST_AUTO_TEST_CASE(finds_in_any_words_are_read_again) {
   archived_accounts(5);
-  for (const std::string find : {
-           "select id from account where archived_at is not null for update",
-           "select id from account where archived_at is not null for no key update skip locked",
-           "with gone as (select * from account where archived_at is not null)\nselect id from gone",
-           "with recursive r (id) as (select 1::bigint union all select id + 1 from r where id < 5) "
-           "select id from r -- with a comment at the end",
-           "select distinct id from account where archived_at is not null order by id limit 5 /* x */",
-           "select account_id as id from cluster group by account_id",
-           "select id from account union all select id from account where false",
-           "(select id from account)",
-           "values (1::bigint), (2), (3), (4), (5)",
-           "table account",
-       }) {
-    for (const std::string settings : {"-- chunk: 1000", "-- chunk: 2", "-- chunk: 2\n-- limit: 9"}) {
+  for (
+      const std::string find : {
+          "select id from account where archived_at is not null for update",
+          "select id from account where archived_at is not null for no key update skip locked",
+          "with gone as (select * from account where archived_at is not null)\nselect id from gone",
+          "with recursive r (id) as (select 1::bigint union all select id + 1 from r where id < 5) "
+          "select id from r -- with a comment at the end",
+          "select distinct id from account where archived_at is not null order by id limit 5 /* x "
+          "*/",
+          "select account_id as id from cluster group by account_id",
+          "select id from account union all select id from account where false",
+          "(select id from account)",
+          "select id from account -- a comment before the semicolon\n",
+          "select id from account /* a comment -- in front */ -- and one more\n/* and */",
+          "values (1::bigint), (2), (3), (4), (5)",
+          "table account",
+      }) {
+    for (const std::string settings :
+         {"-- chunk: 1000", "-- chunk: 2", "-- chunk: 2\n-- limit: 9"}) {
       sql("update cluster set archived_at = null");
       define("archive", settings + "\n-- find:\n" + find + ";\n" +
                             (find.starts_with("values")
@@ -95,8 +99,9 @@ BOOST_AUTO_TEST_CASE(find_for_update_holds_the_flag_until_the_steps_are_done) {
   wait_for_blocked_pass();
   const Error error = error_of([&] {
     postgres::Session operating(connect_options());
-    operating.execute("update account set archived_at = null where id in "
-                      "(select id from account for update nowait)");
+    operating.execute(
+        "update account set archived_at = null where id in "
+        "(select id from account for update nowait)");
   });
   BOOST_TEST(error.sqlstate() == "55P03");
   blocker.execute("rollback");
@@ -117,7 +122,8 @@ returning account_id
   BOOST_TEST(count("api_key") == 0);
   BOOST_TEST(count("cluster") == 4);
   BOOST_TEST(journaled("select changes from step where subject = '1'") ==
-             R"([{"id":1,"account_id":1,"revoked_at":null}])" "\n[{}]");
+             R"([{"id":1,"account_id":1,"revoked_at":null}])"
+             "\n[{}]");
   BOOST_TEST(summary(run("archive")) == "unchanged: 0 of 2 corrected, 0 changes, 0 failed");
 }
 

@@ -1,6 +1,6 @@
-#include <boost/test/unit_test.hpp>
-
 #include "tests/pg/fixture.h"
+
+#include <boost/test/unit_test.hpp>
 
 namespace converge::tests {
 namespace {
@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(key_of_any_type_and_content_is_found_again_and_journaled) {
     for (const std::string settings : {"-- chunk: 1000", "-- chunk: 1\n-- limit: 99"}) {
       sql(std::string("drop table if exists thing; create table thing (\"the Key\" ") + type.name +
           " primary key, done bool not null default false);"
-          "insert into thing values " + type.values);
+          "insert into thing values " +
+          type.values);
       define("finish", settings + R"(
 -- find:
 select "the Key" from thing
@@ -74,10 +75,12 @@ returning subject."the Key", thing."the Key" as changed, pg_typeof(subject."the 
         BOOST_TEST(count("thing where not done") == 0);
         BOOST_TEST(result.inconsistencies == count("thing"));
         const std::string keys = journaled(
-            "select json_group_array(subject) from (select subject from inconsistency where pass = " +
+            "select json_group_array(subject) from (select subject from inconsistency where pass "
+            "= " +
             std::to_string(result.pass) + " order by subject)");
         BOOST_TEST(sql("select coalesce(string_agg(k, ' ' order by k collate \"C\"), '') from "
-                       "jsonb_array_elements_text($keys$" + keys + "$keys$) k") ==
+                       "jsonb_array_elements_text($keys$" +
+                       keys + "$keys$) k") ==
                    sql("select string_agg(k, ' ' order by k collate \"C\") from "
                        "(select concat(\"the Key\") k from thing) x"));
         BOOST_TEST(engine::name_of(run("finish").outcome) == "unchanged");
