@@ -127,12 +127,12 @@ Error current_error(std::string_view place) {
 
 bool is_about_data(const Error& error) {
   const std::string& sqlstate = error.sqlstate();
-  // Classes from I to Z are for applications to give (ISO 9075), but for PostgreSQL's own XX.
+  // Classes from I to Z are for applications to give (ISO 9075), but for PostgreSQL's own P0 and
+  // XX.
   const bool of_application = sqlstate.size() == 5 && sqlstate[0] >= 'I' && sqlstate[0] <= 'Z' &&
                               !sqlstate.starts_with("XX");
   return of_application ||
          starts_with_any(sqlstate, {"09", "21", "22", "23", "27", "38", "39", "44", "54"});
-});
 }
 
 }  // namespace converge::postgres

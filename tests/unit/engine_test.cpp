@@ -41,6 +41,7 @@ BOOST_AUTO_TEST_CASE(a_data_error_is_halved_down_to_its_subject) {
   BOOST_TEST((judge(error_with("23514"), 2, 1, true) == Verdict::halve));
   BOOST_TEST((judge(error_with("23514"), 1, 1, true) == Verdict::isolate));
   BOOST_TEST((judge(error_with("P0001"), 1, 1, false) == Verdict::isolate));
+  BOOST_TEST((judge(error_with("MY001"), 1, 1, false) == Verdict::isolate));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_nobodys_fault_is_retried_but_not_for_ever) {
@@ -61,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_locked_row_is_waited_for_once_more_and_then_isolated) {
 }
 
 BOOST_AUTO_TEST_CASE(what_no_subject_would_fare_better_with_fails_the_pass) {
-  for (const char* sqlstate : {"42P01", "42501", "57014", "53100", "XX000", ""}) {
+  for (const char* sqlstate : {"42P01", "42501", "57014", "53100", "XX000", "HV000", ""}) {
     BOOST_TEST((judge(error_with(sqlstate), 1000, 1, false) == Verdict::give_up), sqlstate);
     BOOST_TEST((judge(error_with(sqlstate), 1, 1, true) == Verdict::give_up), sqlstate);
   }
