@@ -17,6 +17,9 @@ namespace {
 /// How long a pass tries to learn how a COMMIT ended whose answer was lost.
 constexpr std::chrono::milliseconds kDoubtPatience{10'000};
 
+/// A probe that takes longer spares nothing: somebody holds a row, or the steps have much to do.
+constexpr std::chrono::milliseconds kProbePatience{500};
+
 /// The outcome of a transaction in doubt, over a new connection, or nullopt when nobody can say
 /// yet.
 std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Txn& txn) {
@@ -129,7 +132,7 @@ void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
   for (int tries = 1; !done;) {
     state_.require_time();
     try {
-      done = attempt(chunk, read_again);
+      done = attempt(chunk, read_again, state_.statement_timeout());
     } catch (const Error& error) {
       // What was found a while ago may be wrong by now; blame nobody before it is read again.
       if (read_again || error.kind() == ErrorKind::transient) {
@@ -179,7 +182,7 @@ Subjects ChunkWorker::described(const Subjects& subject) {
 bool ChunkWorker::probe(const Subjects& chunk) {
   if (state_.expect_work) return false;
   try {
-    return attempt(chunk, false);
+    return attempt(chunk, false, std::min(state_.statement_timeout(), kProbePatience));
   } catch (const Error&) {
     return false;  // It is met again, and told, when the chunk is worked on.
   }
@@ -187,9 +190,10 @@ bool ChunkWorker::probe(const Subjects& chunk) {
 
 /// False when subjects that were found a while ago turned out to need work: they are to be read
 /// again first. Those that are right already are spared the reading.
-bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
+bool ChunkWorker::attempt(const Subjects& chunk, bool read_again,
+                          std::chrono::milliseconds timeout) {
   postgres::Session& session = this->session();
-  session.set_statement_timeout(state_.statement_timeout());
+  session.set_statement_timeout(timeout);
   Slots::Slot slot(state_.slots());
   postgres::Transaction transaction(session);
   if (!read_again) {

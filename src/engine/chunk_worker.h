@@ -3,6 +3,7 @@
 #include "src/engine/pass_state.h"
 #include "src/postgres/transaction.h"
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -26,7 +27,7 @@ class ChunkWorker {
   void work_parts(const Subjects& chunk, bool halved);
   void recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
                     bool& done);
-  bool attempt(const Subjects& chunk, bool read_again);
+  bool attempt(const Subjects& chunk, bool read_again, std::chrono::milliseconds timeout);
   void finish(postgres::Transaction& transaction, const Subjects& subjects,
               const std::vector<StepChanges>& changes, Slots::Slot& slot);
   void commit_recorded(postgres::Transaction& transaction, const std::string& xid,

@@ -131,10 +131,10 @@ struct Interrupted : Concurrency {
     BOOST_TEST(result.status == 1);
     BOOST_TEST(result.signal == 0);
     BOOST_TEST(contains(result.out, "archive  failed: "));
-    BOOST_TEST(contains(result.err, "converge: error: archive: interrupted after "));
-    BOOST_TEST(contains(result.err, " of 30 subjects\n"));
+    BOOST_TEST(contains(result.err, "converge: error: archive: interrupted: "));
+    BOOST_TEST(contains(result.err, " of 30 subjects examined\n"));
     BOOST_TEST(contains(result.err,
-                        "converge: hint: What was corrected stays; the next pass does the rest."));
+                        "converge: hint: What was committed stays; the next pass does the rest."));
     BOOST_TEST(sql("select max(account_id) from audit") == "20");
     BOOST_TEST(left_to_do() == "30");
     BOOST_TEST(sql("select count(*) from pg_stat_activity where application_name = 'converge' and "
@@ -164,7 +164,10 @@ BOOST_FIXTURE_TEST_CASE(interrupt_also_stops_the_convergers_to_come, Interrupted
   run.kill(SIGINT);
   bystander.end();
   const auto result = run.wait();
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, "archive  converged: 30 of 30 subjects"));
   BOOST_TEST(!contains(result.out, "zebra"));
+  BOOST_TEST(result.err == "converge: error: zebra: not run: interrupted\n");
 }
 
 BOOST_FIXTURE_TEST_CASE(second_interrupt_ends_the_process_and_recovery_settles, Interrupted) {

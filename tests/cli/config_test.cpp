@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(journal_by_flag_before_environment_before_file) {
   BOOST_TEST(std::filesystem::exists(named("file")));
 }
 
-BOOST_AUTO_TEST_CASE(database_by_flag_before_environment_before_file_before_libpq) {
+BOOST_AUTO_TEST_CASE(database_by_flag_before_environment_before_file) {
   const auto nowhere = [&](const std::string& name) {
     return "postgresql:///" + name + "?host=" + directory.path().string();
   };
@@ -98,9 +98,10 @@ BOOST_AUTO_TEST_CASE(database_by_flag_before_environment_before_file_before_libp
   BOOST_TEST(contains(asked({"--database", at_server("by_flag")}), "\"by_flag\" does not exist"));
   BOOST_TEST(contains(asked({}), "\"by_variable\" does not exist"));
   environment["CONVERGE_DATABASE"] = std::nullopt;
+  BOOST_TEST(contains(asked({}), "\"by_libpq\" does not exist"));
+  environment["PGDATABASE"] = std::nullopt;
   BOOST_TEST(contains(asked({}), "\"by_file\" does not exist"));
   configure("");
-  BOOST_TEST(contains(asked({}), "\"by_libpq\" does not exist"));
   environment["PGDATABASE"] = database;
   BOOST_TEST(call({"check"}).status == 0);
   // libpq's environment also fills in what the URL leaves open.
@@ -194,10 +195,9 @@ BOOST_AUTO_TEST_CASE(file_that_others_can_write_is_refused) {
 /// What an ordinary user has at home.
 struct AtHome : Configuration {
   AtHome() {
-    binary_copy = directory / "converge";
-    std::filesystem::copy_file(binary, binary_copy);
-    binary = binary_copy.string();
-    home = directory / "home";
+    const auto readable = directory / "converge";
+    std::filesystem::copy_file(binary, readable);
+    binary = readable.string();
     std::filesystem::create_directory(home);
     environment["HOME"] = home.string();
     for (const char* name : {"CONVERGE_CONFIG", "CONVERGE_CONVERGERS", "CONVERGE_JOURNAL",
@@ -217,8 +217,7 @@ struct AtHome : Configuration {
     }
   }
 
-  std::filesystem::path binary_copy;
-  std::filesystem::path home;
+  std::filesystem::path home = directory / "home";
 };
 
 BOOST_FIXTURE_TEST_CASE(user_has_everything_at_home, AtHome) {

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(exceeded_limit_changes_nothing_and_prints_the_digest) {
   BOOST_TEST(digest.size() == 16u);
   BOOST_TEST(result.err ==
              "converge: error: archive: the limit holds 12 inconsistencies\n"
-             "converge: hint: Look with `converge plan archive`; to let exactly this set through "
+             "converge: hint: Look with `converge plan archive`; to let exactly this set through, "
              "once: `converge release archive " +
                  digest + "`.\n");
   BOOST_TEST(audited_rows() == "0");
@@ -71,9 +71,10 @@ BOOST_AUTO_TEST_CASE(list_shows_the_hold_and_the_command) {
              "NAME     SCHEDULE  STATE  LAST PASS            OUTCOME  LAST CORRECTION\n"
              "archive  every 1m  held   TIME  held     -\n");
   BOOST_TEST(timeless(list.err) ==
-             "converge: archive is held since TIME: 12 inconsistencies, 5 allowed; look with "
-             "`converge plan archive`, then `converge release archive " +
-                 digest + "`\n");
+             "converge: archive is held since TIME: 12 inconsistencies, 5 allowed. Look with "
+             "`converge plan archive`; to let exactly this set through, once: `converge release "
+             "archive " +
+                 digest + "`.\n");
   const auto json = call({"list", "-o", "json"}).out;
   BOOST_TEST(member(json, "state") == "held");
   BOOST_TEST(member(json, "digest") == digest);
