@@ -78,7 +78,7 @@ std::optional<std::string> Recorder::label(const Subjects& subjects, std::size_t
 }
 
 std::string Recorder::message(const Error& error) const {
-  const std::string text = error.what();
+  std::string text = error.what();
   if (redact_.empty() || error.sqlstate().empty()) return text;
   if (quotes_no_value(error.sqlstate())) return text.substr(0, text.find(postgres::kDetailMark));
   return text.substr(0, text.find(": ")) + ": the message is withheld, as it may quote a value";
