@@ -6,7 +6,7 @@ namespace converge::postgres {
 
 /// All cells at once: each row or field that libpqxx makes counts references to the result up and
 /// down again, which costs more than the cell itself; an iterator does so once a row.
-Rows::Data::Data(pqxx::result rows) : result(std::move(rows)) {
+Rows::Data::Data(const pqxx::result& rows) : result(rows) {
   const auto width = static_cast<std::size_t>(result.columns());
   cells.reserve(result.size() * width);
   for (auto row = result.begin(); row != result.end(); ++row) {

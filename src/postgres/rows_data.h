@@ -12,7 +12,7 @@ namespace converge::postgres {
 
 /// What `Rows` keeps out of its header.
 struct Rows::Data {
-  explicit Data(pqxx::result rows);
+  explicit Data(const pqxx::result& rows);
 
   pqxx::result result;
   std::vector<std::optional<std::string_view>> cells;  ///< Row by row, into `result`.
