@@ -1,7 +1,6 @@
 #include "src/engine/chunk_worker.h"
 
 #include "src/base/fault.h"
-#include "src/base/text.h"
 #include "src/engine/recovery.h"
 #include "src/engine/verdict.h"
 
@@ -35,11 +34,6 @@ std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Tx
     }
   }
   return std::nullopt;
-}
-
-std::string error_detail(const PassState& state, const Error& error) {
-  return R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
-         json_string(state.recorder().message(error)) + "}";
 }
 
 }  // namespace
@@ -83,7 +77,7 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
           fmt::format("whether transaction {} was committed is in doubt: {}", xid, error.what()),
           "Its record is pending in the journal; the next command that acts asks the server.");
     }
-    journal.append_outcome(state.pass(), definition, seq, *outcome, error_detail(state, error));
+    journal.append_outcome(state.pass(), definition, seq, *outcome, state.detail(error));
     if (*outcome == journal::Outcome::committed) return;
     if (*outcome == journal::Outcome::unknown) {
       throw Error(

@@ -93,18 +93,21 @@ void PassState::corrected(const std::vector<journal::Inconsistency>& records) {
   for (const journal::Inconsistency& record : records) corrected(record);
 }
 
+std::string PassState::detail(const Error& error) const {
+  return R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
+         json_string(message(error)) + "}";
+}
+
 void PassState::failed(const Subjects& subjects, std::size_t row, const Error& error) {
   const std::string subject(subjects.key(row));
   const auto label = recorder_->label(subjects, row);
   if (context_.journal != nullptr) {
-    std::string detail = R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
-                         json_string(recorder_->message(error)) + "}";
     context_.journal->append(pass_, {.kind = journal::Kind::failure,
                                      .definition = definition(),
                                      .subject = subject,
                                      .label = label,
                                      .outcome = journal::Outcome::failed,
-                                     .detail = std::move(detail)});
+                                     .detail = detail(error)});
   }
   const std::lock_guard lock(mutex_);
   ++result_.failed;

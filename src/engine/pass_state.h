@@ -56,6 +56,8 @@ class PassState {
   std::string message(const Error& error) const {
     return recorder_ ? recorder_->message(error) : error.what();
   }
+  /// An error as the detail of an entry.
+  std::string detail(const Error& error) const;
   void use_recorder(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
   Slots& slots() { return slots_; }
   journal::PassId& pass() { return pass_; }
