@@ -60,8 +60,7 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
     }
   };
   look(definition_.find, "find", find_query(listed_, ""));
-  // The plan of the prepared statement as the server uses it once it is generic, for no subject.
-  session.execute("set plan_cache_mode = force_generic_plan");
+  // The sessions of a pass use generic plans, so no subject is needed to know them.
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     const Statement& statement = definition_.steps[step];
     const std::vector<std::string> nobody(step_columns_[step].size(), "null");
@@ -70,7 +69,6 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
                      postgres::quote_name(statement_name(fmt::format("step{}", step))),
                      fmt::join(nobody, ", ")));
   }
-  session.execute("reset plan_cache_mode");
   return warnings;
 }
 

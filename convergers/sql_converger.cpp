@@ -125,10 +125,9 @@ void SqlConverger::inspect(postgres::Session& session) {
   types_.clear();
   inspect_find(session);
   put_listed_columns_first();
-  const auto key_type = session.describe(find_query(1, "")).at(0).type;
   std::vector<std::string> returned = columns_;
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    inspect_step(session, step, key_type, returned);
+    inspect_step(session, step, returned);
   }
   require_redacted_columns(returned);
 }
@@ -169,7 +168,7 @@ void SqlConverger::inspect_find(postgres::Session& session) {
     throw in_file(Error(ErrorKind::failure, what, hint), definition_, find);
   };
   if (columns.empty()) refuse("it returns no columns", "Select the key of the subject first.");
-  std::vector<std::string> asked;
+  key_type_ = columns.front().type;
   std::vector<std::string> aliases;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (std::find(columns_.begin(), columns_.end(), columns[i].name) != columns_.end()) {
@@ -180,17 +179,14 @@ void SqlConverger::inspect_find(postgres::Session& session) {
     aliases.push_back(fmt::format("c{}", i + 1));
   }
   // pg_typeof tells a domain from its base type, which a description of the statement does not.
-  // With `limit 0` nothing is fetched.
-  for (const std::string& alias : aliases) {
-    asked.push_back(fmt::format("pg_typeof((select {} from ({}\n) converge_find ({}) limit 0))",
-                                alias, find.sql, fmt::join(aliases, ", ")));
-  }
+  // With `limit 0` nothing is fetched, and its one row is all nulls.
   const postgres::Rows types = located(definition_, find, [&] {
-    return session.execute(
-        fmt::format("select format_type(t.oid, -1), t.typcategory, t.typtype from "
-                    "unnest(array[{}]::oid[]) with ordinality a (oid, place) join pg_type t using "
-                    "(oid) order by a.place",
-                    fmt::join(asked, ", ")));
+    return session.execute(fmt::format(
+        "select format_type(t.oid, -1), t.typcategory, t.typtype from (values (0)) one left join "
+        "(select * from ({0}\n) converge_find limit 0) f ({1}) on true, "
+        "unnest(array[pg_typeof({2})]::oid[]) with ordinality a (oid, place) join pg_type t "
+        "using (oid) order by a.place",
+        find.sql, fmt::join(aliases, ", "), fmt::join(aliases, "), pg_typeof(")));
   });
   for (std::size_t i = 0; i < types.size(); ++i) {
     if (types.at(i, 2) == "p") {
@@ -208,10 +204,9 @@ void SqlConverger::inspect_find(postgres::Session& session) {
 }
 
 void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
-                                std::uint32_t key_type, std::vector<std::string>& returned) const {
+                                std::vector<std::string>& returned) const {
   const Statement& statement = definition_.steps[step];
-  const auto columns =
-      located(definition_, statement, [&] { return session.describe(step_query(step)); });
+  const auto columns = prepare_step(session, step);
   const auto refuse = [&](const std::string& what) {
     throw in_file(Error(ErrorKind::failure, what,
                         "End the step with `returning subject.KEY, ...`: the journal records a "
@@ -219,9 +214,9 @@ void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
                   definition_, statement);
   };
   if (columns.empty()) refuse("it returns no columns, so its changes could not be recorded");
-  if (columns.front().type != key_type) {
+  if (columns.front().type != key_type_) {
     const std::string oids =
-        fmt::format("select {}::regtype::text, {}::regtype::text", columns.front().type, key_type);
+        fmt::format("select {}::regtype::text, {}::regtype::text", columns.front().type, key_type_);
     const postgres::Rows types = session.execute(oids);
     refuse(fmt::format("its first column, {}, is of type {}; the key, {}, is {}",
                        columns.front().name, *types.at(0, 0), columns_.front(), *types.at(0, 1)));
@@ -254,11 +249,14 @@ void SqlConverger::prepare(postgres::Session& session) const {
                    fmt::format("where converge_find.{} = any($1::{}[])",
                                postgres::quote_name(columns_.front()), types_.front().name)));
   });
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    located(definition_, definition_.steps[step], [&] {
-      session.prepare(statement_name(fmt::format("step{}", step)), step_query(step));
-    });
-  }
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) prepare_step(session, step);
+}
+
+std::vector<postgres::ColumnInfo> SqlConverger::prepare_step(postgres::Session& session,
+                                                             std::size_t step) const {
+  return located(definition_, definition_.steps[step], [&] {
+    return session.prepare(statement_name(fmt::format("step{}", step)), step_query(step));
+  });
 }
 
 void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards& shards) const {
@@ -269,8 +267,8 @@ void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards
                     postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
                     fmt::join(shards.mine, ", "));
   }
-  transaction.session().queue(fmt::format("declare converge_find no scroll cursor for {}; ",
-                                          find_query(listed_, condition)));
+  transaction.session().queue(
+      fmt::format("declare converge_find no scroll cursor for {}", find_query(listed_, condition)));
 }
 
 engine::Subjects SqlConverger::next(postgres::Transaction& transaction, std::size_t at_most) const {
@@ -282,30 +280,43 @@ engine::Subjects SqlConverger::next(postgres::Transaction& transaction, std::siz
 
 engine::Subjects SqlConverger::find_again(postgres::Transaction& transaction,
                                           const engine::Subjects& known) const {
-  return named("find", [&] {
-    const std::string keys = known.array(0);
-    return engine::Subjects(
-        transaction.execute_prepared(statement_name("again"), std::span(&keys, 1)));
-  });
+  return engine::Subjects(transaction
+                              .execute_all({{.statement = statement_name("again"),
+                                             .parameters = {known.array(0)},
+                                             .what = "find"}})
+                              .front());
+}
+
+std::vector<postgres::Call> SqlConverger::step_calls(const engine::Subjects& subjects) const {
+  std::vector<std::string> arrays(columns_.size());
+  std::vector<postgres::Call> calls;
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    postgres::Call call{.statement = statement_name(fmt::format("step{}", step)),
+                        .parameters = {},
+                        .what = "step " + definition_.steps[step].title};
+    for (const std::size_t column : step_columns_[step]) {
+      if (arrays[column].empty()) arrays[column] = subjects.array(column);
+      call.parameters.push_back(arrays[column]);
+    }
+    calls.push_back(std::move(call));
+  }
+  return calls;
 }
 
 std::vector<engine::StepChanges> SqlConverger::converge(postgres::Transaction& transaction,
                                                         const engine::Subjects& subjects) const {
-  std::vector<std::string> arrays(columns_.size());
+  auto rows = transaction.execute_all(step_calls(subjects));
   std::vector<engine::StepChanges> changes;
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    const std::string& title = definition_.steps[step].title;
-    std::vector<std::string> parameters;
-    for (const std::size_t column : step_columns_[step]) {
-      if (arrays[column].empty()) arrays[column] = subjects.array(column);
-      parameters.push_back(arrays[column]);
-    }
-    changes.push_back({title, named("step " + title, [&] {
-                         return transaction.execute_prepared(
-                             statement_name(fmt::format("step{}", step)), parameters);
-                       })});
+  for (std::size_t step = 0; step < rows.size(); ++step) {
+    changes.push_back({definition_.steps[step].title, std::move(rows[step])});
   }
   return changes;
+}
+
+bool SqlConverger::is_right(postgres::Session& session, const engine::Subjects& subjects) const {
+  postgres::Transaction transaction(session);
+  const auto steps = transaction.execute_all_and_roll_back(step_calls(subjects));
+  return std::all_of(steps.begin(), steps.end(), [](const auto& rows) { return rows.empty(); });
 }
 
 }  // namespace converge::convergers

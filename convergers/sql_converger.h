@@ -27,6 +27,7 @@ class SqlConverger : public engine::Converger {
                               const engine::Subjects& known) const override;
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
                                             const engine::Subjects& subjects) const override;
+  bool is_right(postgres::Session& session, const engine::Subjects& subjects) const override;
 
   /// Warnings about statements that would scan a large table on every pass, from the server's own
   /// plans. After `prepare`; executes nothing.
@@ -41,7 +42,9 @@ class SqlConverger : public engine::Converger {
   };
   void inspect_find(postgres::Session& session);
   void put_listed_columns_first();
-  void inspect_step(postgres::Session& session, std::size_t step, std::uint32_t key_type,
+  std::vector<postgres::ColumnInfo> prepare_step(postgres::Session& session,
+                                                 std::size_t step) const;
+  void inspect_step(postgres::Session& session, std::size_t step,
                     std::vector<std::string>& returned) const;
   void require_redacted_columns(const std::vector<std::string>& returned) const;
   std::string find_query(std::size_t columns, std::string_view condition) const;
@@ -49,6 +52,7 @@ class SqlConverger : public engine::Converger {
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
   std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_name(std::string_view part) const;
+  std::vector<postgres::Call> step_calls(const engine::Subjects& subjects) const;
 
   Definition definition_;
   engine::Profile profile_;
@@ -56,6 +60,7 @@ class SqlConverger : public engine::Converger {
   std::size_t listed_ = 0;            ///< The first of them that `find` gives already.
   std::vector<std::size_t> places_;   ///< Of the columns, in find.
   std::vector<Type> types_;
+  std::uint32_t key_type_ = 0;                          ///< Its oid; a domain's base type.
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
 };
 

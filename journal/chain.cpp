@@ -10,22 +10,20 @@ constexpr char kInteger = 1;
 constexpr char kText = 2;
 constexpr char kBlob = 3;
 
-void put_number(std::string& out, std::uint64_t value) {
-  std::array<char, 8> bytes{};
-  for (std::size_t index = 0; index < bytes.size(); ++index) {
-    bytes[index] = static_cast<char>((value >> (56 - 8 * index)) & 0xff);
+void put_number(std::string& out, char tag, std::uint64_t value) {
+  std::array<char, 9> bytes{tag};
+  for (std::size_t index = 1; index < bytes.size(); ++index) {
+    bytes[index] = static_cast<char>((value >> (64 - 8 * index)) & 0xff);
   }
   out.append(bytes.data(), bytes.size());
 }
 
 void put(std::string& out, std::int64_t value) {
-  out.push_back(kInteger);
-  put_number(out, static_cast<std::uint64_t>(value));
+  put_number(out, kInteger, static_cast<std::uint64_t>(value));
 }
 
 void put(std::string& out, std::string_view bytes, char tag = kText) {
-  out.push_back(tag);
-  put_number(out, bytes.size());
+  put_number(out, tag, bytes.size());
   out.append(bytes);
 }
 

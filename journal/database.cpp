@@ -60,7 +60,7 @@ void keep_wal_on_close(SQLite::Database& database) {
 void configure(SQLite::Database& database) {
   keep_wal_on_close(database);
   database.exec("pragma synchronous = full");
-  database.exec("pragma wal_autocheckpoint = 4000");
+  database.exec("pragma wal_autocheckpoint = 16000");
   database.exec("pragma journal_size_limit = 67108864");
 }
 

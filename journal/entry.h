@@ -3,6 +3,7 @@
 #include "src/base/process.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,8 @@ struct Inconsistency {
   std::int64_t count = 0;  ///< Changes in all steps.
   std::string detail;
 };
+
+using NextInconsistency = std::function<const Inconsistency*()>;
 
 /// The server that a transaction id belongs to.
 struct ServerIdentity {

@@ -16,55 +16,6 @@
 namespace converge::journal {
 namespace {
 
-/// Read from the caller, and their details digested, before the lock is taken.
-constexpr std::size_t kEarlyBytes = 1024 * 1024;
-
-struct Digested {
-  Inconsistency inconsistency;
-  Digest detail_sha;
-};
-
-std::vector<Digested> read_early(const std::function<bool(Inconsistency&)>& next, bool& more) {
-  std::vector<Digested> early;
-  Sha256 sha;
-  Inconsistency found;
-  for (std::size_t bytes = 0; bytes < kEarlyBytes && (more = next(found));) {
-    bytes += sizeof(Digested) + found.subject.size() + found.detail.size();
-    const auto detail_sha = sha.update(found.detail).finish();
-    early.push_back({std::move(found), detail_sha});
-    found = {};
-  }
-  return early;
-}
-
-/// Appends inconsistencies of one transaction, with one entry's memory.
-class InconsistencyAppender {
- public:
-  InconsistencyAppender(Writer& writer, const Entry& txn, std::int64_t txn_seq,
-                        std::int64_t time_us)
-      : writer_(writer), time_us_(time_us) {
-    entry_.kind = Kind::inconsistency;
-    entry_.pass = txn.pass;
-    entry_.definition = txn.definition;
-    entry_.txn = txn_seq;
-    entry_.outcome = Outcome::pending;
-  }
-
-  void append(Inconsistency& found, const std::optional<Digest>& detail_sha = std::nullopt) {
-    entry_.subject = std::move(found.subject);
-    entry_.label = std::move(found.label);
-    entry_.count = found.count;
-    entry_.detail = std::move(found.detail);
-    writer_.append(entry_, time_us_, detail_sha);
-    found = {};
-  }
-
- private:
-  Writer& writer_;
-  std::int64_t time_us_;
-  Entry entry_;
-};
-
 Error not_held(const std::string& converger) {
   return {ErrorKind::usage, fmt::format("converger {} is not held", converger),
           "`converge list` shows what is."};
@@ -126,25 +77,28 @@ void Journal::register_definition(const DefinitionId& id, const std::string& tex
 }
 
 std::int64_t Journal::append_pending(PassId& pass, const DefinitionId& definition, const Txn& txn,
-                                     const std::function<bool(Inconsistency&)>& next) {
-  bool more = true;
-  auto early = read_early(next, more);
-  Entry entry{.kind = Kind::txn,
+                                     const NextInconsistency& next) {
+  Entry begin{.kind = Kind::txn,
               .definition = definition,
               .outcome = Outcome::pending,
               .detail = txn_detail(txn, implementation_->process_)};
+  Entry entry{.kind = Kind::inconsistency, .definition = definition, .outcome = Outcome::pending};
   std::int64_t seq = 0;
   const std::scoped_lock guard(implementation_->pass_mutex_);
   implementation_->session_.write_pending([&](Writer& writer) {
     const auto now_us = wall_time_us();
-    entry.pass = pass.id != 0 ? pass.id : writer.next_seq();
-    seq = writer.append(entry, now_us);
-    InconsistencyAppender appender(writer, entry, seq, now_us);
-    for (auto& [found, detail_sha] : early) {
-      appender.append(found, detail_sha);
-    }
-    for (Inconsistency found; more && next(found);) {
-      appender.append(found);
+    seq = writer.next_seq();
+    entry.pass = pass.id != 0 ? pass.id : seq;
+    entry.txn = seq;
+    begin.pass = entry.pass;
+    writer.append(begin, now_us);
+    while (const Inconsistency* found = next()) {
+      // Assigned and not made anew, so that an entry costs no allocation.
+      entry.subject = found->subject;
+      entry.label = found->label;
+      entry.count = found->count;
+      entry.detail = found->detail;
+      writer.append(entry, now_us);
     }
     return seq;
   });

@@ -64,11 +64,12 @@ class Journal {
   void register_definition(const DefinitionId& id, const std::string& text);
 
   /// Appends a `txn` entry and its inconsistencies, all `pending`, in one durable transaction, and
-  /// returns the seq of the `txn` entry. `next` fills in the next inconsistency or returns false;
-  /// so a set of any size needs the memory of a megabyte or of one. Queued outcomes go first.
-  /// `next` must not call the journal; when it throws, nothing is written.
+  /// returns the seq of the `txn` entry. `next` gives one inconsistency after the other, valid
+  /// until it is called again, and null at the end; so a set of any size needs the memory of one.
+  /// Queued outcomes go first. `next` must not call the journal; when it throws, nothing is
+  /// written.
   std::int64_t append_pending(PassId& pass, const DefinitionId& definition, const Txn& txn,
-                              const std::function<bool(Inconsistency&)>& next);
+                              const NextInconsistency& next);
 
   /// Queues the outcome of a `txn`; it rides on the next durable append or on `flush`. Lost in a
   /// crash before that, it is found again by recovery. A second outcome of a txn is refused with

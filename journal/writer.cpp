@@ -18,7 +18,7 @@ void run(SQLite::Statement& statement) {
   statement.tryReset();
 }
 
-void bind(SQLite::Statement& statement, int index, const std::optional<std::string>& value) {
+void bind_value(SQLite::Statement& statement, int index, const std::optional<std::string>& value) {
   if (value) {
     statement.bindNoCopy(index, *value);
   } else {
@@ -26,7 +26,7 @@ void bind(SQLite::Statement& statement, int index, const std::optional<std::stri
   }
 }
 
-void bind(SQLite::Statement& statement, int index, const std::optional<std::int64_t>& value) {
+void bind_value(SQLite::Statement& statement, int index, const std::optional<std::int64_t>& value) {
   if (value) {
     statement.bind(index, *value);
   } else {
@@ -34,7 +34,7 @@ void bind(SQLite::Statement& statement, int index, const std::optional<std::int6
   }
 }
 
-void bind(SQLite::Statement& statement, int index, const std::optional<Digest>& value) {
+void bind_value(SQLite::Statement& statement, int index, const std::optional<Digest>& value) {
   if (value) {
     statement.bindNoCopy(index, value->data(), static_cast<int>(value->size()));
   } else {
@@ -124,8 +124,10 @@ void Writer::commit() {
     write_chain_.bind(1, head_seq_);
     write_chain_.bind(2, chain_.hash().data(), static_cast<int>(chain_.hash().size()));
     write_chain_.bind(3, block_first_seq_);
-    bind(write_chain_, 4, block_times_us_ ? std::optional(block_times_us_->first) : std::nullopt);
-    bind(write_chain_, 5, block_times_us_ ? std::optional(block_times_us_->second) : std::nullopt);
+    bind_value(write_chain_, 4,
+               block_times_us_ ? std::optional(block_times_us_->first) : std::nullopt);
+    bind_value(write_chain_, 5,
+               block_times_us_ ? std::optional(block_times_us_->second) : std::nullopt);
     run(write_chain_);
   }
   run(commit_);
@@ -164,18 +166,18 @@ void Writer::insert(const Entry& entry, std::int64_t time_us,
   insert_.bind(1, fields.seq);
   insert_.bind(2, time_us);
   insert_.bind(3, static_cast<std::int64_t>(entry.kind));
-  bind(insert_, 4, entry.pass);
-  bind(insert_, 5,
-       entry.definition ? std::optional(number_of_definition(*entry.definition, time_us))
-                        : std::nullopt);
+  bind_value(insert_, 4, entry.pass);
+  bind_value(insert_, 5,
+             entry.definition ? std::optional(number_of_definition(*entry.definition, time_us))
+                              : std::nullopt);
   insert_.bind(6, number_of_actor());
-  bind(insert_, 7, entry.txn);
-  bind(insert_, 8, entry.subject);
-  bind(insert_, 9, entry.label);
-  bind(insert_, 10, entry.count);
-  bind(insert_, 11, number_of(entry.outcome));
-  bind(insert_, 12, entry.detail);
-  bind(insert_, 13, detail_sha);
+  bind_value(insert_, 7, entry.txn);
+  bind_value(insert_, 8, entry.subject);
+  bind_value(insert_, 9, entry.label);
+  bind_value(insert_, 10, entry.count);
+  bind_value(insert_, 11, number_of(entry.outcome));
+  bind_value(insert_, 12, entry.detail);
+  bind_value(insert_, 13, detail_sha);
   const auto& hash = chain_.extend(fields);
   insert_.bindNoCopy(14, hash.data(), static_cast<int>(hash.size()));
   run(insert_);

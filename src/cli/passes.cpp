@@ -16,6 +16,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <future>
 
 namespace converge::cli {
 
@@ -205,12 +206,16 @@ struct Workplace {
               .environment_first = config.url_from_file,
               .connect_timeout = config.connect_timeout,
               .lock_timeout = config.lock_timeout}),
+        // The pass's first connection, made while that of its locks is.
+        first(std::async(std::launch::async, [this] { return pool.lease(); })),
         lock_session(pool.lease()),
         locks(*lock_session) {
     if (!plan) journal.emplace(config.journal, actor, [](const auto& text) { print_notice(text); });
+    first.get();  // Back to the pool.
   }
 
   postgres::Pool pool;
+  std::future<postgres::Pool::Lease> first;
   postgres::Pool::Lease lock_session;
   postgres::AdvisoryLocks locks;
   std::optional<journal::Journal> journal;

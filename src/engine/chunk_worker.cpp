@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace converge::engine {
 
@@ -18,6 +19,8 @@ constexpr std::chrono::milliseconds kDoubtPatience{10'000};
 
 /// A probe that takes longer spares nothing: somebody holds a row, or the steps have much to do.
 constexpr std::chrono::milliseconds kProbePatience{500};
+
+constexpr std::size_t kProbedFirst = 20;
 
 /// The outcome of a transaction in doubt, over a new connection, or nullopt when nobody can say
 /// yet.
@@ -46,14 +49,8 @@ Subjects complete(const Converger& converger, postgres::Transaction& transaction
   return all;
 }
 
-bool any_rows(const std::vector<StepChanges>& changes) {
-  return std::any_of(changes.begin(), changes.end(),
-                     [](const StepChanges& step) { return !step.rows.empty(); });
-}
-
 void commit_with_record(PassState& state, postgres::Transaction& transaction,
-                        const std::string& xid,
-                        const std::function<bool(journal::Inconsistency&)>& next) {
+                        const std::string& xid, const journal::NextInconsistency& next) {
   journal::Journal& journal = *state.context().journal;
   const postgres::Server& server = transaction.session().server();
   const journal::Txn txn{.xid = xid,
@@ -92,13 +89,11 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
   journal.append_outcome(state.pass(), definition, seq, journal::Outcome::committed);
 }
 
-postgres::Session& ChunkWorker::session() {
-  if (!session_ || !session_->is_open()) {
-    session_.reset();
-    session_ = state_.context().pool.lease();
-    state_.converger().prepare(*session_);
-  }
-  return *session_;
+/// To be leased when the chunk has its slot, so that no more are open than are needed.
+postgres::Pool::Lease ChunkWorker::ready_session() {
+  auto session = state_.context().pool.lease();
+  state_.converger().prepare(*session);
+  return session;
 }
 
 void ChunkWorker::work(const Subjects& chunk) { work_parts(chunk, false); }
@@ -163,7 +158,8 @@ void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int at
 /// A failed subject with all its columns, if it can be read; its label is among them.
 Subjects ChunkWorker::described(const Subjects& subject) {
   try {
-    postgres::Transaction transaction(session());
+    const auto session = ready_session();
+    postgres::Transaction transaction(*session);
     Subjects all = complete(state_.converger(), transaction, subject);
     transaction.rollback();
     if (!all.empty()) return all;
@@ -175,29 +171,40 @@ Subjects ChunkWorker::described(const Subjects& subject) {
 
 bool ChunkWorker::probe(const Subjects& chunk) {
   if (state_.expect_work) return false;
+  const auto patience = std::min(state_.statement_timeout(), kProbePatience);
   try {
-    return attempt(chunk, false, std::min(state_.statement_timeout(), kProbePatience));
+    // What is to be corrected would all be corrected, and taken back: a few subjects tell first.
+    if (!std::exchange(has_probed_, true)) {
+      const auto few = chunk.slice(0, std::min(chunk.size(), kProbedFirst));
+      state_.expect_work = !is_right(few, patience);
+    }
+    return !state_.expect_work && attempt(chunk, false, patience);
   } catch (const Error&) {
     return false;  // It is met again, and told, when the chunk is worked on.
   }
+}
+
+bool ChunkWorker::is_right(const Subjects& subjects, std::chrono::milliseconds timeout) {
+  const Slots::Slot slot(state_.slots());
+  const auto session = ready_session();
+  session->set_statement_timeout(timeout);
+  return state_.converger().is_right(*session, subjects);
 }
 
 /// False when subjects that were found a while ago turned out to need work: they are to be read
 /// again first. Those that are right already are spared the reading.
 bool ChunkWorker::attempt(const Subjects& chunk, bool read_again,
                           std::chrono::milliseconds timeout) {
-  postgres::Session& session = this->session();
-  session.set_statement_timeout(timeout);
-  Slots::Slot slot(state_.slots());
-  postgres::Transaction transaction(session);
   if (!read_again) {
-    const bool right = !any_rows(state_.converger().converge(transaction, chunk));
-    slot.give_back();
-    transaction.rollback();
+    const bool right = is_right(chunk, timeout);
     state_.expect_work = !right;
     if (right) state_.examined(chunk.size());
     return right;
   }
+  Slots::Slot slot(state_.slots());
+  const auto session = ready_session();
+  session->set_statement_timeout(timeout);
+  postgres::Transaction transaction(*session);
   const Subjects subjects = state_.converger().find_again(transaction, chunk);
   subjects.require_usable_keys();
   std::vector<StepChanges> changes;
@@ -218,7 +225,9 @@ void ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& sub
     slot.give_back();
     const auto records = state_.recorder().record(subjects, changes);
     if (commits_) {
-      commit_recorded(transaction, xid, records);
+      commit_with_record(state_, transaction, xid, [&, index = std::size_t{0}]() mutable {
+        return index < records.size() ? &records[index++] : nullptr;
+      });
     } else {
       transaction.execute("set constraints all immediate");  // As COMMIT would.
       transaction.rollback();
@@ -226,16 +235,6 @@ void ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& sub
     state_.corrected(records);
   }
   state_.examined(subjects.size());
-}
-
-void ChunkWorker::commit_recorded(postgres::Transaction& transaction, const std::string& xid,
-                                  const std::vector<journal::Inconsistency>& records) {
-  std::size_t index = 0;
-  commit_with_record(state_, transaction, xid, [&](journal::Inconsistency& record) {
-    if (index == records.size()) return false;
-    record = records[index++];
-    return true;
-  });
 }
 
 }  // namespace converge::engine

@@ -9,7 +9,7 @@
 
 namespace converge::engine {
 
-/// Converges chunks, each in a transaction of its own, on one session at a time.
+/// Converges chunks, each in a transaction of its own.
 class ChunkWorker {
  public:
   /// `commits` is false for a plan, and to learn the full extent of a set that a limit stopped.
@@ -27,29 +27,25 @@ class ChunkWorker {
   void work_parts(const Subjects& chunk, bool halved);
   void recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
                     bool& done);
+  bool is_right(const Subjects& subjects, std::chrono::milliseconds timeout);
   bool attempt(const Subjects& chunk, bool read_again, std::chrono::milliseconds timeout);
   void finish(postgres::Transaction& transaction, const Subjects& subjects,
               const std::vector<StepChanges>& changes, Slots::Slot& slot);
-  void commit_recorded(postgres::Transaction& transaction, const std::string& xid,
-                       const std::vector<journal::Inconsistency>& records);
   Subjects described(const Subjects& subject);
-  postgres::Session& session();
+  postgres::Pool::Lease ready_session();
 
   PassState& state_;
   bool commits_;
-  postgres::Pool::Lease session_;
+  bool has_probed_ = false;
 };
 
 /// Writes `next`'s records to the journal, durably, then commits: the only order of effects there
 /// is. Throws what made it fail after settling the record; `transient` when trying again is right.
 void commit_with_record(PassState& state, postgres::Transaction& transaction,
-                        const std::string& xid,
-                        const std::function<bool(journal::Inconsistency&)>& next);
+                        const std::string& xid, const journal::NextInconsistency& next);
 
 /// The subjects with all their columns: those that have only the first of them are read again.
 Subjects complete(const Converger& converger, postgres::Transaction& transaction,
                   const Subjects& subjects);
-
-bool any_rows(const std::vector<StepChanges>& changes);
 
 }  // namespace converge::engine

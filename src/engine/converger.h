@@ -71,6 +71,12 @@ class Converger {
   /// a converger idempotent.
   virtual std::vector<StepChanges> converge(postgres::Transaction& transaction,
                                             const Subjects& subjects) const = 0;
+
+  /// Whether `converge` would do nothing for the subjects, tried in a transaction that is rolled
+  /// back.
+  virtual bool is_right(postgres::Session& session, const Subjects& subjects) const;
 };
+
+bool any_rows(const std::vector<StepChanges>& changes);
 
 }  // namespace converge::engine

@@ -48,7 +48,7 @@ std::string encode(const Subjects& found, const Subjects& subject, const Error& 
   for (const std::string& text : {std::string(error.what()), error.hint(), error.sqlstate()}) {
     append_text(bytes, text);
   }
-  return bytes + (found.empty() ? subject : found).encode(0);
+  return bytes + (found.empty() ? subject : found).encode();
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ void LimitedPass::tell_failures() {
     const std::string message = take_text(rest);
     const std::string hint = take_text(rest);
     const std::string sqlstate = take_text(rest);
-    const Subjects subject = Subjects::decoded(rest);
+    const Subjects subject = Subjects::decode(rest);
     state_.failed(subject, 0, Error(ErrorKind::failure, message, hint, sqlstate));
   }
 }
@@ -131,7 +131,7 @@ void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjec
                                 bool fresh) {
   state_.require_time();
   try {
-    transaction.session().queue("savepoint converge_chunk; ");
+    transaction.session().queue("savepoint converge_chunk");
     attempt(transaction, chunk, fresh);
     state_.examined(chunk.size());
     return;
@@ -175,11 +175,13 @@ bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& ch
 void LimitedPass::commit(postgres::Transaction& transaction) {
   records_->rewind();
   std::string bytes;
-  commit_with_record(state_, transaction, transaction.xid(), [&](journal::Inconsistency& record) {
-    if (!records_->next(bytes)) return false;
-    record = decode(bytes);
-    return true;
-  });
+  journal::Inconsistency record;
+  commit_with_record(state_, transaction, transaction.xid(),
+                     [&]() -> const journal::Inconsistency* {
+                       if (!records_->next(bytes)) return nullptr;
+                       record = decode(bytes);
+                       return &record;
+                     });
 }
 
 }  // namespace converge::engine

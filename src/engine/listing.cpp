@@ -1,9 +1,10 @@
 #include "src/engine/listing.h"
 
 #include <algorithm>
-#include <chrono>
+#include <condition_variable>
 #include <functional>
-#include <future>
+#include <string>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 
@@ -15,6 +16,64 @@ namespace {
 constexpr std::size_t kHashesAtOnce = 512 * 1024;
 
 std::size_t hash_of(std::string_view key) { return std::hash<std::string_view>()(key); }
+
+/// Probes pages in a thread of its own. Nobody waits for it: it takes the newest page when it is
+/// done with one.
+class Prober {
+ public:
+  explicit Prober(const Listing::Probe& probe) : probe_(probe) {
+    if (probe_) thread_ = std::jthread([this] { work(); });
+  }
+
+  void offer(std::size_t chunk, std::shared_ptr<const Subjects> page) {
+    const std::lock_guard lock(mutex_);
+    offered_ = std::move(page);
+    offered_chunk_ = chunk;
+    changed_.notify_one();
+  }
+
+  /// Ends it after the page that it is at; the chunks that are right already.
+  std::vector<std::size_t> finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+    return std::move(right_);
+  }
+
+  ~Prober() { finish(); }
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+
+ private:
+  void work() {
+    while (true) {
+      std::shared_ptr<const Subjects> page;
+      std::size_t chunk = 0;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return over_ || offered_; });
+        if (over_) return;
+        page = std::exchange(offered_, nullptr);
+        chunk = offered_chunk_;
+      }
+      if (probe_(*page)) right_.push_back(chunk);
+    }
+  }
+
+  const Listing::Probe& probe_;
+  std::vector<std::size_t> right_;  // Of the thread, until it has ended.
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<const Subjects> offered_;
+  std::size_t offered_chunk_ = 0;
+  bool over_ = false;
+
+  std::jthread thread_;  // Last: it uses all of the above.
+};
 
 }  // namespace
 
@@ -30,37 +89,33 @@ Listing::Listing(const Converger& converger, std::unique_ptr<postgres::Transacti
     return;
   }
   spool_.emplace();
-  spool(only_, &first_hashes_);
-  right_.push_back(false);
-  only_ = Subjects(more.width());
   read_rest(converger, probe, between_pages, std::move(more));
-  size_ = static_cast<std::int64_t>(spool_->size());
-  require_unique_keys();
   rewind();
 }
 
-/// One page is probed while others are found. The probe is never waited for: the transaction that
-/// finds must not last longer for it.
 void Listing::read_rest(const Converger& converger, const Probe& probe,
                         const std::function<void()>& between_pages, Subjects page) {
-  std::future<bool> probed;
-  std::size_t probed_chunk = 0;
-  for (auto current = std::make_shared<const Subjects>(std::move(page)); !current->empty();) {
-    spool(*current, &first_hashes_);
-    const bool idle =
-        !probed.valid() || probed.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-    if (probe && idle) {
-      if (probed.valid()) right_[probed_chunk] = probed.get();
-      probed_chunk = right_.size();
-      probed = std::async(std::launch::async, [&probe, current] { return probe(*current); });
+  Prober prober(probe);
+  Ascent ascent;
+  size_ = 0;
+  auto current = std::make_shared<const Subjects>(std::exchange(only_, Subjects(page.width())));
+  for (auto next = std::make_shared<const Subjects>(std::move(page)); !current->empty();) {
+    prober.offer(right_.size(), current);
+    spool(*current);
+    for (std::size_t row = 0; row < current->size(); ++row) {
+      if (!current->cell(row, 0)) throw_null_key();
+      ascent.add(current->key(row));
     }
-    right_.push_back(false);
     between_pages();
-    current = std::make_shared<const Subjects>(converger.next(*transaction_, chunk_));
+    current = std::exchange(next, nullptr);
+    if (!current->empty()) {
+      next = std::make_shared<const Subjects>(converger.next(*transaction_, chunk_));
+    }
   }
   transaction_->rollback();
   transaction_.reset();
-  if (probed.valid()) right_[probed_chunk] = probed.get();
+  for (const std::size_t chunk : prober.finish()) right_[chunk] = true;
+  if (!ascent.holds()) require_unique_keys();
 }
 
 Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction)
@@ -69,16 +124,10 @@ Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> trans
       only_(std::move(subjects)),
       size_(static_cast<std::int64_t>(only_.size())) {}
 
-void Listing::spool(const Subjects& subjects, std::vector<std::size_t>* hashes) {
-  std::string record;
-  for (std::size_t row = 0; row < subjects.size(); ++row) {
-    if (!subjects.cell(row, 0)) throw_null_key();
-    subjects.encode(row, record);
-    spool_->append(record);
-    if (hashes != nullptr && hashes->size() < kHashesAtOnce) {
-      hashes->push_back(hash_of(subjects.key(row)));
-    }
-  }
+void Listing::spool(const Subjects& chunk) {
+  spool_->append(chunk.encode());
+  right_.push_back(false);
+  size_ += static_cast<std::int64_t>(chunk.size());
 }
 
 Subjects Listing::next() {
@@ -86,15 +135,11 @@ Subjects Listing::next() {
     if (std::exchange(taken_, true)) return Subjects(only_.width());
     return only_;
   }
-  Subjects chunk(only_.width());
   std::string record;
-  while (next_chunk_ < right_.size() && chunk.empty()) {
-    const bool skip = right_[next_chunk_++];
-    for (std::size_t row = 0; row < chunk_ && spool_->next(record); ++row) {
-      if (!skip) chunk.append_encoded(record);
-    }
+  while (spool_->next(record)) {
+    if (!right_[next_chunk_++]) return Subjects::decode(record);
   }
-  return chunk;
+  return Subjects(only_.width());
 }
 
 void Listing::rewind() {
@@ -103,23 +148,27 @@ void Listing::rewind() {
   if (spool_) spool_->rewind();
 }
 
+template <typename Visit>
+void Listing::for_each_key(const Visit& visit) {
+  std::string record;
+  spool_->rewind();
+  while (spool_->next(record)) {
+    const Subjects chunk = Subjects::decode(record);
+    for (std::size_t row = 0; row < chunk.size(); ++row) visit(chunk.key(row));
+  }
+}
+
 /// In bounded memory: when there are more keys than hashes that may be kept, they are sorted part
 /// by part, each part on a walk of its own. Two equal hashes are looked at more closely.
 void Listing::require_unique_keys() {
-  std::vector<std::size_t> hashes = std::move(first_hashes_);
   const std::size_t parts = (static_cast<std::size_t>(size_) + kHashesAtOnce - 1) / kHashesAtOnce;
-  if (parts == 1) {
-    require_distinct(hashes);
-    return;
-  }
-  std::string record;
+  std::vector<std::size_t> hashes;
   for (std::size_t part = 0; part < parts; ++part) {
     hashes.clear();
-    spool_->rewind();
-    while (spool_->next(record)) {
-      const std::size_t hash = hash_of(Subjects::encoded_key(record));
+    for_each_key([&](std::string_view key) {
+      const std::size_t hash = hash_of(key);
       if (hash % parts == part) hashes.push_back(hash);
-    }
+    });
     require_distinct(hashes);
   }
 }
@@ -134,12 +183,9 @@ void Listing::require_distinct(std::vector<std::size_t>& hashes) {
 
 void Listing::confirm_twice(std::size_t hash) {
   std::unordered_set<std::string> seen;
-  std::string record;
-  spool_->rewind();
-  while (spool_->next(record)) {
-    const std::string_view key = Subjects::encoded_key(record);
+  for_each_key([&](std::string_view key) {
     if (hash_of(key) == hash && !seen.emplace(key).second) throw_key_twice(key);
-  }
+  });
 }
 
 }  // namespace converge::engine

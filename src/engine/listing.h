@@ -48,57 +48,48 @@ class Listing {
  private:
   void read_rest(const Converger& converger, const Probe& probe,
                  const std::function<void()>& between_pages, Subjects page);
+  void spool(const Subjects& chunk);
+  template <typename Visit>
+  void for_each_key(const Visit& visit);
   void require_unique_keys();
   void require_distinct(std::vector<std::size_t>& hashes);
   void confirm_twice(std::size_t hash);
-  void spool(const Subjects& subjects, std::vector<std::size_t>* hashes = nullptr);
 
   std::size_t chunk_;
   std::unique_ptr<postgres::Transaction> transaction_;
   Subjects only_;  ///< When there is no spool.
   bool taken_ = false;
-  std::optional<Spool> spool_;
-  std::vector<std::size_t> first_hashes_;  ///< Of the keys, as they were spooled.
-  std::vector<bool> right_;                ///< By chunk: right already, as the probe says.
+  std::optional<Spool> spool_;  ///< Of chunks.
+  std::vector<bool> right_;     ///< By chunk: right already, as the probe says.
   std::size_t next_chunk_ = 0;
   std::int64_t size_ = 0;
 };
 
 template <typename Wanted>
 void Listing::keep(const Wanted& wanted) {
-  std::optional<Spool> old = std::move(spool_);
-  Subjects chunk = old ? Subjects(only_.width()) : std::move(only_);
-  const std::size_t width = chunk.width();
-  only_ = Subjects(width);
-  size_ = 0;
-  if (old) spool_.emplace();
-  const auto keep_chunk = [&] {
+  rewind();
+  right_.assign(right_.size(), false);
+  Listing kept(Subjects(only_.width()), nullptr);
+  if (spool_) kept.spool_.emplace();
+  Subjects pending(only_.width());
+  for (Subjects chunk = next(); !chunk.empty(); chunk = next()) {
     const auto keep = wanted(chunk);
-    Subjects kept(width);
     for (std::size_t row = 0; row < chunk.size(); ++row) {
-      if (keep[row]) kept.append(chunk, row);
+      if (keep[row]) pending.append(chunk, row);
     }
-    size_ += static_cast<std::int64_t>(kept.size());
-    if (old) {
-      spool(kept);
-    } else {
-      only_ = std::move(kept);
-    }
-  };
-  if (!old) {
-    keep_chunk();
-    return;
+    if (!spool_ || pending.size() < chunk_) continue;
+    kept.spool(pending);
+    pending = Subjects(only_.width());
   }
-  std::string record;
-  old->rewind();
-  while (old->next(record)) {
-    chunk.append_encoded(record);
-    if (chunk.size() < chunk_) continue;
-    keep_chunk();
-    chunk = Subjects(width);
+  if (!spool_) {
+    kept.only_ = std::move(pending);
+    kept.size_ = static_cast<std::int64_t>(kept.only_.size());
+  } else if (!pending.empty()) {
+    kept.spool(pending);
   }
-  if (!chunk.empty()) keep_chunk();
-  right_.assign((static_cast<std::size_t>(size_) + chunk_ - 1) / chunk_, false);
+  kept.chunk_ = chunk_;
+  kept.transaction_ = std::move(transaction_);
+  *this = std::move(kept);
   rewind();
 }
 

@@ -155,10 +155,7 @@ Listing Pass::list(postgres::Session& session, const Shards& shards) {
   const auto chunk = static_cast<std::size_t>(profile().settings.chunk);
   if (context_.subject) {
     Subjects wanted;  // Of the key alone.
-    std::string record;
-    const auto size = static_cast<std::int32_t>(context_.subject->size());
-    record.append(reinterpret_cast<const char*>(&size), sizeof size);
-    wanted.append_encoded(record + *context_.subject);
+    wanted.append({*context_.subject});
     Subjects found = find_one(*transaction, wanted);
     found.require_usable_keys();
     Listing listing(std::move(found), std::move(transaction));
@@ -210,8 +207,8 @@ void Pass::converge_freely(Listing& listing) {
   }
 }
 
-/// One worker more than chunks may be at work in the server: it writes the record of its chunk, and
-/// commits, while the others' steps run.
+/// More workers than chunks may be at work in the server: while the steps of those run, one writes
+/// its chunk's record to the journal and, where several are at work, another waits for its COMMIT.
 void Pass::work_in_parallel(Listing& listing) {
   std::mutex mutex;  // Of the listing and the error.
   std::exception_ptr error;
@@ -236,7 +233,8 @@ void Pass::work_in_parallel(Listing& listing) {
   };
   const std::int64_t chunks =
       (listing.size() + profile().settings.chunk - 1) / profile().settings.chunk;
-  const auto workers = std::min<std::int64_t>(profile().settings.parallel + 1, chunks);
+  const int parallel = profile().settings.parallel;
+  const auto workers = std::min<std::int64_t>(parallel + std::min(parallel, 2), chunks);
   {
     std::vector<std::jthread> threads;
     for (std::int64_t worker = 1; worker < workers; ++worker) threads.emplace_back(work);

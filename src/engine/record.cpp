@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <numeric>
+#include <span>
 #include <unordered_map>
 
 namespace converge::engine {
@@ -16,14 +19,6 @@ namespace converge::engine {
 namespace {
 
 using Rows = postgres::Rows;
-
-/// What the steps did to one subject, while it is put together.
-struct Draft {
-  std::string steps;
-  std::string changes;
-  std::int64_t count = 0;
-  std::int64_t step_count = 0;
-};
 
 [[noreturn]] void throw_bad_key(const StepChanges& step, std::optional<std::string_view> key) {
   const std::string what = key ? fmt::format("the key {}, which find did not", printable(*key))
@@ -42,16 +37,59 @@ bool quotes_no_value(std::string_view sqlstate) {
   return std::find(kClasses.begin(), kClasses.end(), sqlstate.substr(0, 2)) != kClasses.end();
 }
 
-void close_step(Draft& draft, const std::string& title) {
-  if (draft.step_count == 0) return;
-  draft.steps += draft.steps.empty() ? R"({"steps":[)" : ",";
-  draft.steps += R"({"title":)";
-  append_json_string(draft.steps, title);
-  draft.steps += fmt::format(R"(,"count":{},"changes":[{}]}})", draft.step_count, draft.changes);
-  draft.count += draft.step_count;
-  draft.step_count = 0;
-  draft.changes.clear();
-}
+/// The rows of one step, brought together by the subjects that they belong to, each subject's in
+/// their own order.
+class ChangesBySubject {
+ public:
+  ChangesBySubject(const StepChanges& step, const Subjects& subjects)
+      : begins_(subjects.size() + 1, 0), rows_(step.rows.size()) {
+    std::vector<std::size_t> owners;
+    owners.reserve(rows_.size());
+    Owner owner(subjects);
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
+      const auto key = step.rows.at(row, 0);
+      const auto subject = key ? owner.find(*key) : std::nullopt;
+      if (!subject) throw_bad_key(step, key);
+      owners.push_back(*subject);
+      ++begins_[*subject + 1];
+    }
+    std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
+    std::vector<std::size_t> ends(begins_.begin(), begins_.end() - 1);
+    for (std::size_t row = 0; row < rows_.size(); ++row) rows_[ends[owners[row]]++] = row;
+  }
+
+  std::span<const std::size_t> of(std::size_t subject) const {
+    return std::span(rows_).subspan(begins_[subject], begins_[subject + 1] - begins_[subject]);
+  }
+
+ private:
+  /// Which subject a key is. Rows mostly come in the order of the subjects: then the next is near.
+  class Owner {
+   public:
+    explicit Owner(const Subjects& subjects) : subjects_(subjects) {}
+
+    std::optional<std::size_t> find(std::string_view key) {
+      for (const std::size_t near : {last_, last_ + 1}) {
+        if (near < subjects_.size() && subjects_.key(near) == key) return last_ = near;
+      }
+      if (index_.empty()) {
+        index_.reserve(subjects_.size());
+        for (std::size_t i = 0; i < subjects_.size(); ++i) index_.emplace(subjects_.key(i), i);
+      }
+      const auto found = index_.find(key);
+      if (found == index_.end()) return std::nullopt;
+      return last_ = found->second;
+    }
+
+   private:
+    const Subjects& subjects_;
+    std::size_t last_ = 0;
+    std::unordered_map<std::string_view, std::size_t> index_;
+  };
+
+  std::vector<std::size_t> begins_;  ///< By subject, and the end of the last: in `rows_`.
+  std::vector<std::size_t> rows_;
+};
 
 }  // namespace
 
@@ -109,46 +147,74 @@ void Recorder::append_value(std::string& json, const Rows& rows, std::size_t row
   }
 }
 
-std::vector<journal::Inconsistency> Recorder::record(
-    const Subjects& subjects, const std::vector<StepChanges>& changes) const {
-  std::unordered_map<std::string_view, std::size_t> index;
-  index.reserve(subjects.size());
-  for (std::size_t row = 0; row < subjects.size(); ++row) index.emplace(subjects.key(row), row);
-
-  std::vector<Draft> drafts(subjects.size());
-  for (const StepChanges& step : changes) {
-    const Rows& rows = step.rows;
-    std::vector<std::string> names;  // `"name":`, and whether the value is to be hidden.
-    std::vector<bool> hidden;
-    for (std::size_t column = 1; column < rows.width(); ++column) {
-      names.push_back(json_string(rows.name(column)) + ":");
-      hidden.push_back(is_redacted(rows.name(column)));
+/// Writes the changes of one step to one subject.
+class Recorder::StepWriter {
+ public:
+  StepWriter(const Recorder& recorder, const StepChanges& step, const Subjects& subjects)
+      : recorder_(recorder),
+        step_(step.rows),
+        changes_(step, subjects),
+        title_(R"({"title":)" + json_string(step.title) + R"(,"count":)") {
+    for (std::size_t column = 1; column < step_.width(); ++column) {
+      columns_.push_back({.name = (column == 1 ? "{" : ",") + json_string(step_.name(column)) + ":",
+                          .hidden = recorder.is_redacted(step_.name(column))});
     }
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      const auto key = rows.at(row, 0);
-      const auto found = key ? index.find(*key) : index.end();
-      if (found == index.end()) throw_bad_key(step, key);
-      Draft& draft = drafts[found->second];
-      if (++draft.step_count > kChangesKept) continue;
-      draft.changes += draft.step_count == 1 ? "{" : ",{";
-      for (std::size_t column = 1; column < rows.width(); ++column) {
-        if (column > 1) draft.changes += ',';
-        draft.changes += names[column - 1];
-        append_value(draft.changes, rows, row, column, hidden[column - 1]);
-      }
-      draft.changes += '}';
-    }
-    for (Draft& draft : drafts) close_step(draft, step.title);
   }
 
+  /// Appends nothing when there were none; how many there were.
+  std::int64_t append(std::string& steps, std::size_t subject) const {
+    const auto rows = changes_.of(subject);
+    if (rows.empty()) return 0;
+    if (!steps.empty()) steps += ',';
+    steps += title_;
+    fmt::format_to(std::back_inserter(steps), R"({},"changes":[)", rows.size());
+    const std::size_t kept = std::min<std::size_t>(rows.size(), kChangesKept);
+    for (std::size_t i = 0; i < kept; ++i) {
+      if (i > 0) steps += ',';
+      append_row(steps, rows[i]);
+    }
+    steps += "]}";
+    return static_cast<std::int64_t>(rows.size());
+  }
+
+ private:
+  struct Column {
+    std::string name;  ///< As JSON, with what goes before and after.
+    bool hidden;
+  };
+
+  void append_row(std::string& json, std::size_t row) const {
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+      json += columns_[column].name;
+      recorder_.append_value(json, step_, row, column + 1, columns_[column].hidden);
+    }
+    json += columns_.empty() ? "{}" : "}";
+  }
+
+  const Recorder& recorder_;
+  const Rows& step_;
+  ChangesBySubject changes_;
+  std::string title_;
+  std::vector<Column> columns_;
+};
+
+std::vector<journal::Inconsistency> Recorder::record(
+    const Subjects& subjects, const std::vector<StepChanges>& changes) const {
+  std::vector<StepWriter> steps;
+  steps.reserve(changes.size());
+  for (const StepChanges& step : changes) steps.emplace_back(*this, step, subjects);
+
   std::vector<journal::Inconsistency> records;
-  for (std::size_t row = 0; row < drafts.size(); ++row) {
-    Draft& draft = drafts[row];
-    if (draft.count == 0) continue;
-    records.push_back({.subject = std::string(subjects.key(row)),
-                       .label = label(subjects, row),
-                       .count = draft.count,
-                       .detail = std::move(draft.steps) + "]}"});
+  std::string written;
+  for (std::size_t subject = 0; subject < subjects.size(); ++subject) {
+    written.clear();
+    std::int64_t count = 0;
+    for (const StepWriter& step : steps) count += step.append(written, subject);
+    if (count == 0) continue;
+    records.push_back({.subject = std::string(subjects.key(subject)),
+                       .label = label(subjects, subject),
+                       .count = count,
+                       .detail = R"({"steps":[)" + written + "]}"});
   }
   return records;
 }

@@ -30,6 +30,8 @@ class Recorder {
   std::string message(const Error& error) const;
 
  private:
+  class StepWriter;
+
   bool is_redacted(std::string_view column) const;
   std::string redacted(std::string_view value) const;
   void append_value(std::string& json, const postgres::Rows& rows, std::size_t row,

@@ -6,10 +6,19 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <cstring>
 #include <unordered_set>
+#include <utility>
 
 namespace converge::engine {
+
+void Ascent::add(std::string_view key) {
+  if (!holds_) return;
+  const auto rank = [](std::string_view text) { return std::pair(text.size(), text); };
+  holds_ = !last_ || rank(*last_) < rank(key);
+  last_ = key;
+}
 
 Subjects::Subjects(const postgres::Rows& rows) : width_(rows.width()) {
   cells_.reserve(rows.size() * width_);
@@ -34,6 +43,10 @@ void Subjects::append(const Subjects& other, std::size_t row) {
   for (std::size_t column = 0; column < width_; ++column) append_cell(other.cell(row, column));
 }
 
+void Subjects::append(std::initializer_list<std::optional<std::string_view>> row) {
+  for (const auto& value : row) append_cell(value);
+}
+
 Subjects Subjects::slice(std::size_t begin, std::size_t end) const {
   Subjects part(width_);
   for (std::size_t row = begin; row < end; ++row) part.append(*this, row);
@@ -49,54 +62,38 @@ std::string Subjects::array(std::size_t column) const {
   return text;
 }
 
-std::string Subjects::encode(std::size_t row) const {
-  std::string record;
-  encode(row, record);
-  return record;
+std::string Subjects::encode() const {
+  const std::array<std::size_t, 2> sizes = {width_, cells_.size()};
+  const std::size_t cells_bytes = cells_.size() * sizeof(Cell);
+  std::string bytes;
+  bytes.reserve(sizeof sizes + cells_bytes + bytes_.size());
+  bytes.append(reinterpret_cast<const char*>(sizes.data()), sizeof sizes);
+  bytes.append(reinterpret_cast<const char*>(cells_.data()), cells_bytes);
+  return bytes += bytes_;
 }
 
-void Subjects::encode(std::size_t row, std::string& record) const {
-  record.clear();
-  for (std::size_t column = 0; column < width_; ++column) {
-    const auto value = cell(row, column);
-    const std::int32_t size = value ? static_cast<std::int32_t>(value->size()) : -1;
-    record.append(reinterpret_cast<const char*>(&size), sizeof size);
-    if (value) record += *value;
-  }
-}
-
-void Subjects::append_encoded(std::string_view record) {
-  while (!record.empty()) {
-    std::int32_t size = 0;
-    std::memcpy(&size, record.data(), sizeof size);
-    record.remove_prefix(sizeof size);
-    if (size < 0) {
-      append_cell(std::nullopt);
-    } else {
-      append_cell(record.substr(0, static_cast<std::size_t>(size)));
-      record.remove_prefix(static_cast<std::size_t>(size));
-    }
-  }
-}
-
-Subjects Subjects::decoded(std::string_view record) {
-  Subjects row;
-  row.append_encoded(record);
-  row.width_ = row.cells_.size();
-  return row;
-}
-
-std::string_view Subjects::encoded_key(std::string_view record) {
-  std::int32_t size = 0;
-  std::memcpy(&size, record.data(), sizeof size);
-  return record.substr(sizeof size, static_cast<std::size_t>(size));
+Subjects Subjects::decode(std::string_view bytes) {
+  std::array<std::size_t, 2> sizes{};
+  std::memcpy(sizes.data(), bytes.data(), sizeof sizes);
+  bytes.remove_prefix(sizeof sizes);
+  Subjects subjects(sizes[0]);
+  subjects.cells_.resize(sizes[1]);
+  const std::size_t cells_bytes = sizes[1] * sizeof(Cell);
+  if (cells_bytes > 0) std::memcpy(subjects.cells_.data(), bytes.data(), cells_bytes);
+  subjects.bytes_ = bytes.substr(cells_bytes);
+  return subjects;
 }
 
 void Subjects::require_usable_keys() const {
+  Ascent ascent;
+  for (std::size_t row = 0; row < size(); ++row) {
+    if (!cell(row, 0)) throw_null_key();
+    ascent.add(key(row));
+  }
+  if (ascent.holds()) return;
   std::unordered_set<std::string_view> seen;
   seen.reserve(size());
   for (std::size_t row = 0; row < size(); ++row) {
-    if (!cell(row, 0)) throw_null_key();
     if (!seen.insert(key(row)).second) throw_key_twice(key(row));
   }
 }

@@ -3,12 +3,25 @@
 #include "src/postgres/rows.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace converge::engine {
+
+/// Whether all keys come in ascending order of length and bytes, as numbers and identifiers do that
+/// an index gives: then none stands twice, and nothing more need be remembered of them.
+class Ascent {
+ public:
+  bool holds() const { return holds_; }
+  void add(std::string_view key);
+
+ private:
+  bool holds_ = true;
+  std::optional<std::string> last_;
+};
 
 /// Rows of find, in PostgreSQL's text form; the first column is the key. A key may be absent (null)
 /// until `require_usable_keys` has been called.
@@ -26,19 +39,16 @@ class Subjects {
   std::string_view key(std::size_t row) const { return cell(row, 0).value_or(std::string_view()); }
 
   void append(const Subjects& other, std::size_t row);
+  /// A row of as many cells as these subjects are wide.
+  void append(std::initializer_list<std::optional<std::string_view>> row);
   Subjects slice(std::size_t begin, std::size_t end) const;
 
   /// A column as the text of a PostgreSQL array.
   std::string array(std::size_t column) const;
 
-  /// A row as bytes, and back; for a `Spool`.
-  std::string encode(std::size_t row) const;
-  void encode(std::size_t row, std::string& record) const;
-  void append_encoded(std::string_view record);
-  /// The one row of a record, as wide as that is.
-  static Subjects decoded(std::string_view record);
-  /// The key in an encoded row.
-  static std::string_view encoded_key(std::string_view record);
+  /// All of them as bytes, and back; for a `Spool`.
+  std::string encode() const;
+  static Subjects decode(std::string_view bytes);
 
   /// Throws `Error{failure}` when a key is null or stands twice.
   void require_usable_keys() const;

@@ -2,13 +2,15 @@
 
 #include "src/postgres/connection.h"
 #include "src/postgres/errors.h"
+#include "src/postgres/pipeline.h"
 #include "src/postgres/rows_data.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace converge::postgres {
 
@@ -17,10 +19,6 @@ namespace {
 struct ConninfoFree {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
-struct ResultClear {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using PgResult = std::unique_ptr<PGresult, ResultClear>;
 
 std::string quote_option(std::string_view value) {
   std::string quoted = "'";
@@ -92,6 +90,8 @@ std::string setting_statements(const ConnectOptions& options, int version) {
       "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; "
       "set extra_float_digits = 1; set standard_conforming_strings = on; "
       "set cursor_tuple_fraction = 1; set statement_timeout = 10000; "
+      // One plan from the first chunk on: the one that `check` looks at.
+      "set plan_cache_mode = force_generic_plan; "
       // Else a crash could take back what the journal has as committed.
       "select set_config('synchronous_commit', 'on', false) "
       "where current_setting('synchronous_commit') = 'off'; ",
@@ -110,6 +110,10 @@ constexpr std::string_view kWhoAreYou =
     "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end, "
     "current_database(), current_user, pg_stat_get_bgwriter_stat_reset_time()::text "
     "from pg_control_system()";
+
+Error within(const std::string& what, const Error& error) {
+  return what.empty() ? error : error.within(what);
+}
 
 constexpr std::string_view kConnectionLost = "08006";
 
@@ -143,47 +147,52 @@ class Session::Implementation {
   }
 
   Rows execute(std::string_view sql) {
-    const std::string text = std::exchange(queued_, {}).append(sql);
+    queued_.emplace_back(sql);
+    const std::string text = fmt::format("{}", fmt::join(std::exchange(queued_, {}), "; "));
     return run([&] { return work_->exec(text); });
   }
 
-  void prepare(const std::string& name, const std::string& sql) {
-    if (prepared_.contains(name)) return;
-    send_queued();
-    run([&] {
-      connection_->prepare(name, sql);
-      try {
-        connection_->prepare_now(name);
-      } catch (...) {
-        connection_->unprepare(name);
-        throw;
-      }
-      return pqxx::result();
-    });
-    prepared_.insert(name);
+  const std::vector<ColumnInfo>& prepare(const std::string& name, const std::string& sql) {
+    if (const auto known = prepared_.find(name); known != prepared_.end()) return known->second;
+    return prepared_.emplace(name, prepare_and_describe(name, sql)).first->second;
   }
 
-  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters) {
-    send_queued();
-    return run([&] {
-      return work_->exec_prepared(
-          name, pqxx::prepare::make_dynamic_params(parameters.begin(), parameters.end()));
-    });
-  }
-
-  std::vector<ColumnInfo> describe(const std::string& sql) {
+  std::vector<ColumnInfo> prepare_and_describe(const std::string& name, const std::string& sql) {
     send_queued();
     require_open();
-    PGconn* raw = connection_->raw();
-    const PgResult prepared(PQprepare(raw, "", sql.c_str(), 0, nullptr));
-    require_success(prepared.get(), sql);
-    const PgResult described(PQdescribePrepared(raw, ""));
-    require_success(described.get(), sql);
+    Pipeline pipeline(connection_->raw());
+    pipeline.add_prepare(name, sql);
+    pipeline.add_describe(name);
+    const auto results = pipeline.finish();
+    if (results.empty()) throw lost(PQerrorMessage(connection_->raw()));
+    for (const PgResult& result : results) require_success(result.get(), sql);
     std::vector<ColumnInfo> columns;
-    for (int i = 0; i < PQnfields(described.get()); ++i) {
-      columns.push_back({PQfname(described.get(), i), PQftype(described.get(), i)});
+    const PGresult* described = results.back().get();
+    for (int i = 0; i < PQnfields(described); ++i) {
+      columns.push_back({PQfname(described, i), PQftype(described, i)});
     }
     return columns;
+  }
+
+  std::vector<Rows> execute_all(std::span<const Call> calls) {
+    require_open();
+    Pipeline pipeline(connection_->raw());
+    for (const std::string& statement : queued_) pipeline.add(statement);
+    for (const Call& call : calls) pipeline.add_prepared(call.statement, call.parameters);
+    const std::size_t before = std::exchange(queued_, {}).size();
+    auto results = pipeline.finish();
+    if (results.empty()) throw lost(PQerrorMessage(connection_->raw()));
+    std::vector<Rows> all;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      try {
+        require_success(results[i].get(), {});
+      } catch (const Error& error) {
+        throw i < before ? error : within(calls[i - before].what, error);
+      }
+      if (i >= before) all.emplace_back(std::make_shared<const Rows::Data>(std::move(results[i])));
+    }
+    if (all.size() < calls.size()) throw lost(PQerrorMessage(connection_->raw()));
+    return all;
   }
 
   void set_statement_timeout(std::chrono::milliseconds timeout) {
@@ -209,7 +218,7 @@ class Session::Implementation {
   }
 
   Server server_;
-  std::string queued_;
+  std::vector<std::string> queued_;
 
  private:
   void connect(const ConnectOptions& options) {
@@ -221,7 +230,8 @@ class Session::Implementation {
     }
   }
 
-  Error lost(const char* why) const {
+  Error lost(const char* why) {
+    lost_ = true;
     return {ErrorKind::transient,
             fmt::format("lost the connection to {}: {}", server_.place,
                         std::string_view(why).substr(0, std::string_view(why).find('\n'))),
@@ -229,7 +239,7 @@ class Session::Implementation {
             std::string(kConnectionLost)};
   }
 
-  void require_open() const {
+  void require_open() {
     if (!is_open()) throw lost("it was closed");
   }
 
@@ -237,33 +247,33 @@ class Session::Implementation {
     if (!queued_.empty()) execute("");
   }
 
-  template <typename Call>
-  Rows run(const Call& call) {
+  /// Whatever it says, with the connection gone it is nobody's fault.
+  Error if_lost_transient(const Error& error) const {
+    if (is_open()) return error;
+    return {ErrorKind::transient, error.what(), error.hint(), error.sqlstate()};
+  }
+
+  template <typename Action>
+  Rows run(const Action& action) {
     require_open();
     try {
-      return Rows(std::make_shared<const Rows::Data>(call()));
+      return Rows(std::make_shared<const Rows::Data>(action()));
     } catch (...) {
-      Error error = current_error(server_.place);
+      const Error error = current_error(server_.place);
       lost_ = lost_ || error.sqlstate() == kConnectionLost;
-      if (!is_open() && error.kind() != ErrorKind::transient) {
-        throw Error(ErrorKind::transient, error.what(), error.hint(), error.sqlstate());
-      }
-      throw error;
+      throw if_lost_transient(error);
     }
   }
 
-  /// Throws with the line of `sql` that the server points at.
-  void require_success(const PGresult* result, const std::string& sql) {
+  /// Throws with the line of `sql` that the server points at, when that is given.
+  void require_success(const PGresult* result, std::string_view sql) {
     const ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COMMAND_OK) return;
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (!is_open() || sqlstate == nullptr) {
-      lost_ = true;
-      throw lost(PQerrorMessage(connection_->raw()));
-    }
+    if (sqlstate == nullptr) throw lost(PQresultErrorMessage(result));
+    const Error error = if_lost_transient(server_error(PQresultErrorMessage(result), sqlstate));
     const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-    const Error error = server_error(PQresultErrorMessage(result), sqlstate);
-    if (position == nullptr) throw error;
+    if (position == nullptr || sql.empty()) throw error;
     // The position counts characters; line breaks are single bytes, so bytes can be walked over.
     std::size_t characters = std::stoul(position) - 1;
     std::size_t line = 1;
@@ -276,7 +286,7 @@ class Session::Implementation {
 
   std::unique_ptr<Connection> connection_;
   std::optional<pqxx::nontransaction> work_;  // After the connection: it must go first.
-  std::unordered_set<std::string> prepared_;
+  std::unordered_map<std::string, std::vector<ColumnInfo>> prepared_;
   std::chrono::milliseconds timeout_{0};
   // libpq calls a connection open that it failed to write to, until it has read its end.
   bool lost_ = false;
@@ -289,19 +299,23 @@ Session::~Session() = default;
 const Server& Session::server() const { return implementation_->server_; }
 bool Session::is_open() const { return implementation_->is_open(); }
 Rows Session::execute(std::string_view sql) { return implementation_->execute(sql); }
-void Session::prepare(const std::string& name, const std::string& sql) {
-  implementation_->prepare(name, sql);
-}
-Rows Session::execute_prepared(const std::string& name, std::span<const std::string> parameters) {
-  return implementation_->execute_prepared(name, parameters);
+const std::vector<ColumnInfo>& Session::prepare(const std::string& name, const std::string& sql) {
+  return implementation_->prepare(name, sql);
 }
 std::vector<ColumnInfo> Session::describe(const std::string& sql) {
-  return implementation_->describe(sql);
+  return implementation_->prepare_and_describe("", sql);
+}
+Rows Session::execute_prepared(const std::string& name, std::vector<std::string> parameters) {
+  const Call call{.statement = name, .parameters = std::move(parameters)};
+  return implementation_->execute_all(std::span(&call, 1)).front();
+}
+std::vector<Rows> Session::execute_all(std::span<const Call> calls) {
+  return implementation_->execute_all(calls);
 }
 void Session::set_statement_timeout(std::chrono::milliseconds timeout) {
   implementation_->set_statement_timeout(timeout);
 }
-void Session::queue(std::string_view sql) { implementation_->queued_ += sql; }
+void Session::queue(std::string sql) { implementation_->queued_.push_back(std::move(sql)); }
 bool Session::unqueue() { return !std::exchange(implementation_->queued_, {}).empty(); }
 void Session::check_alive() { implementation_->check_alive(); }
 

@@ -43,6 +43,13 @@ struct ColumnInfo {
   std::uint32_t type = 0;  ///< The type's oid; a domain's base type.
 };
 
+/// A prepared statement to be executed.
+struct Call {
+  std::string statement;                ///< Its name.
+  std::vector<std::string> parameters;  ///< In PostgreSQL's text form.
+  std::string what = {};                ///< In front of an error: `step archive clusters`.
+};
+
 /// One connection, never reconnected behind the caller's back: libpqxx 6.4 would do so silently,
 /// losing prepared statements, settings and locks. A session that broke stays broken.
 ///
@@ -65,19 +72,22 @@ class Session {
   /// Runs SQL text, possibly several statements, in one round trip; the rows of the last one.
   Rows execute(std::string_view sql);
 
-  /// Prepares a statement under a name, once; later calls with the same name do nothing.
-  void prepare(const std::string& name, const std::string& sql);
-  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters = {});
-
-  /// The columns that `sql` would return: nothing is executed. Refused statements throw; the
-  /// error's message then begins with `line N: ` (1-based) when the server said where.
+  /// Prepares a statement under a name, once; later calls with the same name do nothing. Nothing is
+  /// executed. The columns that it will return. Refused statements throw; the error's message then
+  /// begins with `line N: ` (1-based) when the server said where.
+  const std::vector<ColumnInfo>& prepare(const std::string& name, const std::string& sql);
+  /// The same without a name, to be forgotten.
   std::vector<ColumnInfo> describe(const std::string& sql);
+
+  Rows execute_prepared(const std::string& name, std::vector<std::string> parameters = {});
+  /// One after the other, in one round trip; the first that fails ends it. The rows of each.
+  std::vector<Rows> execute_all(std::span<const Call> calls);
 
   /// The deadline of each later statement, kept by the server. One round trip when it changes.
   void set_statement_timeout(std::chrono::milliseconds timeout);
 
-  /// Puts text before the next statement, in the same round trip.
-  void queue(std::string_view sql);
+  /// Puts a statement before the next one, in the same round trip.
+  void queue(std::string sql);
   /// Takes back what was queued and not yet sent; false when there was nothing.
   bool unqueue();
 

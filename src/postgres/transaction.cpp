@@ -2,7 +2,18 @@
 
 namespace converge::postgres {
 
-Transaction::Transaction(Session& session) : session_(session) { session_.queue("begin; "); }
+namespace {
+
+constexpr const char* kXid = "converge_xid";
+constexpr const char* kRollback = "converge_rollback";
+
+}  // namespace
+
+Transaction::Transaction(Session& session) : session_(session) {
+  session_.prepare(kXid, "select pg_current_xact_id_if_assigned()::text");
+  session_.prepare(kRollback, "rollback");
+  session_.queue("begin");
+}
 
 Transaction::~Transaction() {
   if (finished_) return;
@@ -13,9 +24,28 @@ Transaction::~Transaction() {
   }
 }
 
+std::vector<Rows> Transaction::execute_all_and(const char* last, std::vector<Call> calls) {
+  calls.push_back({.statement = last, .parameters = {}});
+  return session_.execute_all(calls);
+}
+
+std::vector<Rows> Transaction::execute_all(std::vector<Call> calls) {
+  std::vector<Rows> rows = execute_all_and(kXid, std::move(calls));
+  xid_ = rows.back().at(0, 0).value_or("");
+  rows.pop_back();
+  return rows;
+}
+
+std::vector<Rows> Transaction::execute_all_and_roll_back(std::vector<Call> calls) {
+  std::vector<Rows> rows = execute_all_and(kRollback, std::move(calls));
+  finished_ = true;
+  rows.pop_back();
+  return rows;
+}
+
 std::string Transaction::xid() {
-  session_.prepare("converge_xid", "select pg_current_xact_id()::text");
-  return std::string(session_.execute_prepared("converge_xid").at(0, 0).value_or(""));
+  if (xid_.empty()) xid_ = session_.execute("select pg_current_xact_id()").at(0, 0).value_or("");
+  return xid_;
 }
 
 void Transaction::commit() {
@@ -39,7 +69,7 @@ void Transaction::rollback() {
 XactStatus xact_status(Session& session, const std::string& xid) {
   try {
     session.prepare("converge_xact_status", "select pg_xact_status($1::text::xid8)");
-    const Rows rows = session.execute_prepared("converge_xact_status", std::span(&xid, 1));
+    const Rows rows = session.execute_prepared("converge_xact_status", {xid});
     const auto status = rows.at(0, 0);
     if (status == "committed") return XactStatus::committed;
     if (status == "aborted") return XactStatus::aborted;

@@ -2,10 +2,9 @@
 
 #include "src/postgres/session.h"
 
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace converge::postgres {
 
@@ -21,9 +20,11 @@ class Transaction {
 
   Session& session() { return session_; }
   Rows execute(std::string_view sql) { return session_.execute(sql); }
-  Rows execute_prepared(const std::string& name, std::span<const std::string> parameters = {}) {
-    return session_.execute_prepared(name, parameters);
-  }
+  /// One after the other, in one round trip, which also brings the transaction id. The rows of
+  /// each.
+  std::vector<Rows> execute_all(std::vector<Call> calls);
+  /// The same, and the end: rolled back in that round trip, for those who only look.
+  std::vector<Rows> execute_all_and_roll_back(std::vector<Call> calls);
 
   /// The transaction id (xid8, decimal); assigns one if the transaction has none yet.
   std::string xid();
@@ -34,7 +35,10 @@ class Transaction {
   void rollback();
 
  private:
+  std::vector<Rows> execute_all_and(const char* last, std::vector<Call> calls);
+
   Session& session_;
+  std::string xid_;  ///< As far as it is known.
   bool finished_ = false;
 };
 

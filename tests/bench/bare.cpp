@@ -29,18 +29,24 @@ constexpr std::array kSteps = {
     "from subject where team_member.account_id = subject.id and team_member.removed_at is null "
     "returning subject.id, team_member.id as team_member"};
 
+constexpr const char* kAgain =
+    "select id, label from (select id, email as label from account where archived_at > now() - "
+    "interval '1 day') found where id = any($1::bigint[])";
+
 const std::string& step_name(std::size_t step) {
   static const std::array<std::string, kSteps.size()> names = {"step0", "step1", "step2"};
   return names[step];
 }
 
 void prepare(pqxx::connection& connection) {
+  connection.prepare("again", kAgain);
   for (std::size_t step = 0; step < kSteps.size(); ++step) {
     connection.prepare(step_name(step), kSteps[step]);
   }
 }
 
-void converge_chunk(pqxx::connection& connection, const pqxx::result& found, std::size_t begin) {
+void converge_chunk(pqxx::connection& connection, const pqxx::result& found, std::size_t begin,
+                    bool read_again) {
   std::string keys = "{";
   const std::size_t end = std::min(begin + kChunk, static_cast<std::size_t>(found.size()));
   for (std::size_t row = begin; row < end; ++row) {
@@ -49,6 +55,7 @@ void converge_chunk(pqxx::connection& connection, const pqxx::result& found, std
   }
   keys += '}';
   pqxx::work work(connection);
+  if (read_again) work.exec_prepared("again", keys);
   for (std::size_t step = 0; step < kSteps.size(); ++step) {
     work.exec_prepared(step_name(step), keys);
   }
@@ -57,7 +64,7 @@ void converge_chunk(pqxx::connection& connection, const pqxx::result& found, std
 
 }  // namespace
 
-double chunked(const std::string& url, int connections) {
+double chunked(const std::string& url, int connections, bool read_again) {
   pqxx::connection first(url);
   const auto start = std::chrono::steady_clock::now();
   const pqxx::result found = pqxx::nontransaction(first).exec(kFind);
@@ -66,7 +73,7 @@ double chunked(const std::string& url, int connections) {
     prepare(connection);
     for (std::size_t begin = next.fetch_add(kChunk); begin < static_cast<std::size_t>(found.size());
          begin = next.fetch_add(kChunk)) {
-      converge_chunk(connection, found, begin);
+      converge_chunk(connection, found, begin, read_again);
     }
   };
   {

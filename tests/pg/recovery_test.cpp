@@ -70,11 +70,9 @@ struct RecoveryWorld : World {
     journal::Journal own(journal_file, "victim", [](const auto&) {});
     own.register_definition(definition(), kText);
     journal::PassId pass;
-    bool more = true;
-    own.append_pending(pass, definition(), txn, [&](journal::Inconsistency& record) {
-      record = {.subject = "1", .count = 1, .detail = R"({"steps":[]})"};
-      return std::exchange(more, false);
-    });
+    const journal::Inconsistency record{.subject = "1", .count = 1, .detail = R"({"steps":[]})"};
+    const journal::Inconsistency* next = &record;
+    own.append_pending(pass, definition(), txn, [&] { return std::exchange(next, nullptr); });
   }
   static journal::Txn txn_of(postgres::Session& session, const std::string& xid) {
     const auto& server = session.server();

@@ -197,6 +197,89 @@ BOOST_AUTO_TEST_CASE(failed_transaction_has_no_id_to_record) {
   BOOST_TEST(count("cluster where archived_at is not null") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(batch_gives_the_rows_of_each_call_and_the_transaction_id) {
+  archived_accounts(3);
+  Session session(connect_options());
+  session.prepare("double", "select 2 * $1::int");
+  session.prepare("archive", "update cluster set archived_at = now() returning id");
+  Transaction transaction(session);
+  const auto rows = transaction.execute_all(
+      {{.statement = "double", .parameters = {"21"}}, {.statement = "archive", .parameters = {}}});
+  BOOST_TEST_REQUIRE(rows.size() == 2u);
+  BOOST_TEST(rows[0].at(0, 0).value() == "42");
+  BOOST_TEST(rows[1].size() == 3u);
+  BOOST_TEST(rows[1].name(0) == "id");
+  BOOST_TEST(transaction.xid() == ask(session, "select pg_current_xact_id()"));
+  transaction.commit();
+  BOOST_TEST(count("cluster where archived_at is not null") == 3);
+}
+
+BOOST_AUTO_TEST_CASE(batch_ends_at_the_first_call_that_fails) {
+  archived_accounts(1);
+  Session session(connect_options());
+  session.prepare("divide", "select 1 / $1::int");
+  session.prepare("archive", "update cluster set archived_at = now()");
+  const std::vector<postgres::Call> calls = {
+      {.statement = "divide", .parameters = {"1"}, .what = "first"},
+      {.statement = "divide", .parameters = {"0"}, .what = "second"},
+      {.statement = "archive", .parameters = {}, .what = "third"}};
+  {
+    Transaction transaction(session);
+    const Error error = error_of([&] { transaction.execute_all(calls); });
+    BOOST_TEST(error.what() == "second: division by zero"s);
+    BOOST_TEST(error.sqlstate() == "22012");
+    BOOST_TEST(error_of([&] { transaction.execute("select 1"); }).sqlstate() == "25P02");
+  }
+  // Outside of a transaction too: a batch is one.
+  BOOST_TEST(error_of([&] { session.execute_all(calls); }).sqlstate() == "22012");
+  BOOST_TEST(count("cluster where archived_at is not null") == 0);
+  BOOST_TEST(ask(session, "select 7") == "7");
+}
+
+BOOST_AUTO_TEST_CASE(batch_that_looks_is_rolled_back_at_once) {
+  archived_accounts(3);
+  Session session(connect_options());
+  session.prepare("archive", "update cluster set archived_at = now() returning id");
+  session.prepare("fail", "select 1 / 0 from cluster");
+  {
+    Transaction transaction(session);
+    const auto rows =
+        transaction.execute_all_and_roll_back({{.statement = "archive", .parameters = {}}});
+    BOOST_TEST(rows.at(0).size() == 3u);
+    BOOST_TEST(count("pg_stat_activity where state like 'idle in transaction%'") == 0);
+  }
+  error_of([&] {
+    Transaction(session).execute_all_and_roll_back(
+        {{.statement = "archive", .parameters = {}}, {.statement = "fail", .parameters = {}}});
+  });
+  BOOST_TEST(count("pg_stat_activity where state like 'idle in transaction%'") == 0);
+  BOOST_TEST(count("cluster where archived_at is not null") == 0);
+}
+
+/// Much more each way than sockets hold: a side that only wrote would wait for the other for ever.
+BOOST_AUTO_TEST_CASE(batch_may_be_large_both_ways) {
+  Session session(connect_options());
+  session.prepare("echo", "select $1::text from generate_series(1, 4)");
+  const std::string large(3'000'000, 'x');
+  const std::vector<postgres::Call> calls(4, {.statement = "echo", .parameters = {large}});
+  const auto all = session.execute_all(calls);
+  BOOST_TEST_REQUIRE(all.size() == 4u);
+  for (const auto& rows : all) {
+    BOOST_TEST_REQUIRE(rows.size() == 4u);
+    BOOST_TEST((rows.at(3, 0) == large));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(connection_that_is_lost_within_a_batch_is_noticed) {
+  Session session(connect_options());
+  session.prepare("end", "select pg_terminate_backend(pg_backend_pid())");
+  session.prepare("one", "select 1");
+  const std::vector<postgres::Call> calls = {{.statement = "end", .parameters = {}},
+                                             {.statement = "one", .parameters = {}}};
+  BOOST_TEST((error_of([&] { session.execute_all(calls); }).kind() == ErrorKind::transient));
+  BOOST_TEST(!session.is_open());
+}
+
 BOOST_AUTO_TEST_CASE(commit_without_an_answer_is_in_doubt) {
   archived_accounts(1);
   Session session(connect_options());

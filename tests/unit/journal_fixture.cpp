@@ -78,16 +78,18 @@ std::int64_t append_txn(journal::Journal& journal, journal::PassId& pass, int in
                         const std::string& prefix, std::size_t detail_bytes) {
   journal.register_definition(journal_definition(), kJournalText);
   int index = 0;
+  journal::Inconsistency record;
   return journal.append_pending(
       pass, journal_definition(),
       {.xid = "734", .server = {.system_identifier = "7298", .timeline = 1}, .database = "prod"},
-      [&](journal::Inconsistency& next) {
-        if (index == inconsistencies) return false;
-        next.subject = prefix + "-" + std::to_string(index++);
-        next.count = 2;
-        next.detail = R"({"steps":[{"title":"archive clusters","count":2,"changes":[{"cluster":")" +
-                      std::string(detail_bytes, 'x') + R"("}]}]})";
-        return true;
+      [&]() -> const journal::Inconsistency* {
+        if (index == inconsistencies) return nullptr;
+        record.subject = prefix + "-" + std::to_string(index++);
+        record.count = 2;
+        record.detail =
+            R"({"steps":[{"title":"archive clusters","count":2,"changes":[{"cluster":")" +
+            std::string(detail_bytes, 'x') + R"("}]}]})";
+        return &record;
       });
 }
 

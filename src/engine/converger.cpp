@@ -1,0 +1,19 @@
+#include "src/engine/converger.h"
+
+#include <algorithm>
+
+namespace converge::engine {
+
+bool Converger::is_right(postgres::Session& session, const Subjects& subjects) const {
+  postgres::Transaction transaction(session);
+  const bool right = !any_rows(converge(transaction, subjects));
+  transaction.rollback();
+  return right;
+}
+
+bool any_rows(const std::vector<StepChanges>& changes) {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const StepChanges& step) { return !step.rows.empty(); });
+}
+
+}  // namespace converge::engine
