@@ -27,10 +27,25 @@ struct StoredEntry {
 
 /// Which entries; an empty member does not filter.
 struct Filter {
-  std::vector<std::string> convergers = {};
+  std::vector<std::string> convergers = {};  ///< Names or glob patterns, as fnmatch(3).
   std::optional<std::string> subject = {};
+  std::vector<Kind> kinds = {};
+  std::vector<Outcome> outcomes = {};  ///< As settled so far.
+  std::optional<std::int64_t> pass = {};
+  std::optional<std::string> actor = {};
+  /// In the subject, the label or the detail (as JSON); upper and lower case of ASCII letters are
+  /// the same unless there is an upper-case letter in it.
+  std::optional<std::string> grep = {};
+  std::optional<std::int64_t> since_us = {};  ///< Both included.
+  std::optional<std::int64_t> until_us = {};
   std::int64_t newest = 20;  ///< At most so many, the newest.
   bool bookkeeping = true;   ///< Also `txn` and `outcome` entries, which other entries tell about.
+};
+
+/// Where the log ends.
+struct Head {
+  std::int64_t seq = 0;
+  std::string hash;  ///< Hexadecimal.
 };
 
 /// What `verify` found.
@@ -50,8 +65,18 @@ class Reader {
   explicit Reader(const std::filesystem::path& file);
   ~Reader();
 
-  /// The newest entries that match, oldest of them first, read in pages.
-  void newest(const Filter& filter, const std::function<void(const StoredEntry&)>& entry);
+  using Visit = std::function<void(const StoredEntry&)>;
+
+  /// The newest entries that match, oldest of them first.
+  void newest(const Filter& filter, const Visit& visit);
+  /// The same entries, newest first.
+  void newest_first(const Filter& filter, const Visit& visit);
+  /// All that match of those after the entry `seq`, oldest first, up to the head as it is now.
+  void after(std::int64_t seq, const Filter& filter, const Visit& visit);
+
+  Head head();
+  /// The convergers that have entries.
+  std::vector<std::string> convergers();
 
   /// Walks the whole chain, recomputing every hash, and compares it with the recorded head; also
   /// that seq has no gap, that dictionaries, details and definition texts have the digests under
