@@ -59,8 +59,8 @@ void visit_all(SQLite::Database& database, std::span<const std::int64_t> seqs, S
 void visit_found(SQLite::Database& database, Search& search, Search::Order order, std::int64_t most,
                  const Reader::Visit& visit) {
   while (most > 0) {
-    const auto seqs = search.next(
-        static_cast<std::size_t>(std::min<std::int64_t>(most, kSeqsAtOnce)));
+    const auto seqs =
+        search.next(static_cast<std::size_t>(std::min<std::int64_t>(most, kSeqsAtOnce)));
     if (seqs.empty()) return;
     visit_all(database, seqs, order, visit);
     most -= static_cast<std::int64_t>(seqs.size());
@@ -87,7 +87,7 @@ std::int64_t first_of_newest(SQLite::Database& database, const Filter& filter) {
 class Reader::Implementation {
  public:
   explicit Implementation(const std::filesystem::path& file)
-      : file_(file), database_(open_for_reading(file)) {}
+      : file_(file), identity_(identity_of(file)), database_(open_for_reading(file)) {}
 
   /// Calls `body` with the database and translates what it throws.
   template <typename Body>
@@ -100,6 +100,7 @@ class Reader::Implementation {
   }
 
   std::filesystem::path file_;
+  std::optional<FileIdentity> identity_;
   std::unique_ptr<SQLite::Database> database_;
 };
 
@@ -136,6 +137,10 @@ Head Reader::head() {
     row.executeStep();
     return Head{.seq = row.getColumn(0).getInt64(), .hash = hex(row.getColumn(1).getString())};
   });
+}
+
+bool Reader::is_current() const {
+  return identity_of(implementation_->file_) == implementation_->identity_;
 }
 
 std::vector<std::string> Reader::convergers() {

@@ -75,6 +75,8 @@ class Reader {
   void after(std::int64_t seq, const Filter& filter, const Visit& visit);
 
   Head head();
+  /// Whether the file is still the one that was opened: a damaged one is moved aside.
+  bool is_current() const;
   /// The convergers that have entries.
   std::vector<std::string> convergers();
 

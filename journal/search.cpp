@@ -100,8 +100,9 @@ std::string condition_of(SQLite::Database& database, const Filter& filter) {
   if (filter.grep) {
     const bool exact = std::any_of(filter.grep->begin(), filter.grep->end(),
                                    [](unsigned char c) { return c >= 'A' && c <= 'Z'; });
-    const char* text = "coalesce(subject, '') || char(10) || coalesce(label, '') || char(10) || "
-                       "coalesce(detail, '')";
+    const char* text =
+        "coalesce(subject, '') || char(10) || coalesce(label, '') || char(10) || "
+        "coalesce(detail, '')";
     all.push_back(exact ? fmt::format("instr({}, :grep) > 0", text)
                         : fmt::format("instr(lower({}), :grep) > 0", text));
   }
@@ -179,10 +180,10 @@ class RangeSource : public Search::Source {
     const char* order = ascending_ ? "asc" : "desc";
     std::vector<std::string> parts;
     for (const std::string& range : ranges) {
-      parts.push_back(
-          fmt::format("select seq from (select seq from entry where {} and seq >= :first and seq <= "
-                      ":last and {} order by seq {} limit :limit)",
-                      range, condition, order));
+      parts.push_back(fmt::format(
+          "select seq from (select seq from entry where {} and seq >= :first and seq <= "
+          ":last and {} order by seq {} limit :limit)",
+          range, condition, order));
     }
     return fmt::format("{} order by seq {} limit :limit", fmt::join(parts, " union all "), order);
   }
@@ -222,10 +223,11 @@ class TransactionSource : public Search::Source {
       : ascending_(order == Order::oldest_first),
         bounds_(bounds),
         left_(std::move(transactions)),
-        statement_(database,
-                   fmt::format("select seq, seq = :txn or (kind = 2 and txn is :txn), {} from entry "
-                               "where seq >= :txn and seq <= :last order by seq",
-                               condition)) {
+        statement_(
+            database,
+            fmt::format("select seq, seq = :txn or (kind = 2 and txn is :txn), {} from entry "
+                        "where seq >= :txn and seq <= :last order by seq",
+                        condition)) {
     std::sort(left_.begin(), left_.end());
     if (ascending_) std::reverse(left_.begin(), left_.end());
     bind_condition(statement_, filter, condition);

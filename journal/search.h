@@ -16,8 +16,8 @@ namespace converge::journal {
 ///
 /// Goes through the log in windows, each a read transaction of its own that lasts some ten
 /// milliseconds at most, over the narrowest index that the filter allows: the subject's, a
-/// definition's, that of rare kinds, the unhappy outcomes. Times narrow the log by its blocks first.
-/// Everything throws `SQLite::Exception`.
+/// definition's, that of rare kinds, the unhappy outcomes. Times narrow the log by its blocks
+/// first. Everything throws `SQLite::Exception`.
 class Search {
  public:
   enum class Order { oldest_first, newest_first };

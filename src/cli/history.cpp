@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 namespace converge::cli {
@@ -88,12 +89,9 @@ Style style_of(Outcome outcome) {
   }
 }
 
-}  // namespace
-
-std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
+std::vector<Table::Cell> row_of(const journal::StoredEntry& stored, std::string what) {
   const journal::Entry& entry = stored.entry;
   const auto outcome = stored.settled ? stored.settled : entry.outcome;
-  std::string what = what_happened(stored);
   if (what.size() > kWidest) what = shortened(std::move(what));
   return {
       {format_local(stored.time_us), Style::faint},
@@ -104,12 +102,13 @@ std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
       {std::move(what), Style::plain}};
 }
 
-std::string entry_json(const journal::StoredEntry& stored) {
+/// Everything but what the detail says.
+JsonObject object_of(const journal::StoredEntry& stored, std::string_view kind) {
   const journal::Entry& entry = stored.entry;
   JsonObject line;
   line.add("seq", stored.seq)
       .add("time", format_utc(stored.time_us))
-      .add("kind", journal::name_of(entry.kind))
+      .add("kind", kind)
       .add("pass", entry.pass);
   if (entry.definition) {
     line.add("converger", entry.definition->name).add("version", entry.definition->version);
@@ -118,13 +117,62 @@ std::string entry_json(const journal::StoredEntry& stored) {
       .add("build", stored.build)
       .add("txn", entry.txn)
       .add("subject", entry.subject)
-      .add("label", entry.label)
-      .add("count", entry.count);
+      .add("label", entry.label);
   const auto outcome = stored.settled ? stored.settled : entry.outcome;
   // A pass has an outcome of its own, in its detail.
   if (outcome && entry.kind != Kind::pass) line.add("outcome", journal::name_of(*outcome));
-  if (entry.detail) line.add_members(*entry.detail);
+  return line;
+}
+
+/// The steps in the detail of an inconsistency.
+std::vector<Poco::JSON::Object::Ptr> steps_of(const journal::StoredEntry& stored) {
+  std::vector<Poco::JSON::Object::Ptr> all;
+  if (stored.entry.kind != Kind::inconsistency || !stored.entry.detail) return all;
+  Poco::JSON::Parser parser;
+  const auto steps =
+      parser.parse(*stored.entry.detail).extract<Poco::JSON::Object::Ptr>()->getArray("steps");
+  for (unsigned i = 0; !steps.isNull() && i < steps->size(); ++i) {
+    all.push_back(steps->getObject(i));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
+  return row_of(stored, what_happened(stored));
+}
+
+std::string entry_json(const journal::StoredEntry& stored) {
+  JsonObject line = object_of(stored, journal::name_of(stored.entry.kind));
+  line.add("count", stored.entry.count);
+  if (stored.entry.detail) line.add_members(*stored.entry.detail);
   return line.add("hash", stored.hash).line();
+}
+
+std::vector<std::vector<Table::Cell>> describe_steps(const journal::StoredEntry& stored) {
+  std::vector<std::vector<Table::Cell>> rows;
+  for (const auto& step : steps_of(stored)) {
+    rows.push_back(
+        row_of(stored, fmt::format("{} {}", printable(step->getValue<std::string>("title")),
+                                   step->getValue<std::int64_t>("count"))));
+  }
+  return rows;
+}
+
+std::string steps_json(const journal::StoredEntry& stored) {
+  std::string lines;
+  for (const auto& step : steps_of(stored)) {
+    std::ostringstream changes;
+    step->getArray("changes")->stringify(changes);
+    lines += object_of(stored, "step")
+                 .add("title", step->getValue<std::string>("title"))
+                 .add("count", step->getValue<std::int64_t>("count"))
+                 .add_raw("changes", changes.str())
+                 .add("hash", stored.hash)
+                 .line();
+  }
+  return lines;
 }
 
 const journal::LastPass* Remembered::pass(const std::string& name) const {

@@ -15,6 +15,11 @@ std::vector<Table::Cell> describe_entry(const journal::StoredEntry& entry);
 /// converger, version, actor, build, txn, subject, label, count, outcome, and those of its detail.
 std::string entry_json(const journal::StoredEntry& entry);
 
+/// The steps of an inconsistency, each as an entry of its own: a row of a table, an object on a
+/// line with `kind` `step` and the step's title, count and changes. Nothing for other entries.
+std::vector<std::vector<Table::Cell>> describe_steps(const journal::StoredEntry& entry);
+std::string steps_json(const journal::StoredEntry& entry);
+
 /// What the journal remembers of the convergers; empty when there is no journal yet.
 struct Remembered {
   std::map<std::string, journal::LastPass> passes;

@@ -1,35 +1,127 @@
 #include "journal/reader.h"
+#include "journal/watch.h"
 #include "src/cli/command.h"
+#include "src/cli/entry_filter.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/pager.h"
 #include "src/cli/progress.h"
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
 
 namespace converge::cli {
 
 namespace {
 
-/// Entries whose columns are aligned with each other; more are printed in further groups, so that a
-/// journal of any size needs the memory of one.
-constexpr std::size_t kAligned = 200;
+struct JournalRequest {
+  FilterRequest filter;
+  bool follow = false;
+  bool reverse = false;
+  bool no_pager = false;
+};
 
-int read(const journal::Filter& filter, const Common& common) {
-  const config::Config config = config::load(common.flags);
-  journal::Reader reader(config.journal);
-  Table table;
-  std::size_t rows = 0;
-  reader.newest(filter, [&](const journal::StoredEntry& entry) {
-    if (common.json()) {
-      print(entry_json(entry));
+/// Prints entries as they come, many at a time.
+class Printer {
+ public:
+  Printer(const Common& common, bool steps) : common_(common), steps_(steps) {}
+
+  void add(const journal::StoredEntry& entry) {
+    if (common_.json()) {
+      text_ += steps_ ? steps_json(entry) : entry_json(entry);
+      if (text_.size() > kBuffered) flush();
       return;
     }
-    table.add(describe_entry(entry));
-    if (++rows % kAligned == 0) print(std::exchange(table, {}).text());
-  });
-  print(table.text());
+    if (steps_) {
+      for (auto& row : describe_steps(entry)) table_.add(std::move(row));
+    } else {
+      table_.add(describe_entry(entry));
+    }
+    if (++rows_ % kAligned == 0) flush();
+  }
+
+  void flush() {
+    text_ += table_.take();
+    if (!text_.empty()) print(std::exchange(text_, {}));
+  }
+
+ private:
+  /// Entries whose columns are aligned with each other at once; a column never gets narrower.
+  static constexpr std::size_t kAligned = 200;
+  static constexpr std::size_t kBuffered = std::size_t{64} * 1024;
+
+  const Common& common_;
+  bool steps_;
+  Table table_;
+  std::string text_;
+  std::size_t rows_ = 0;
+};
+
+/// The journal that has taken the place of the one that was read, or none while it is being made.
+std::unique_ptr<journal::Reader> reopen(const std::filesystem::path& file) {
+  try {
+    return std::make_unique<journal::Reader>(file);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+/// Prints what is appended after the entry `seq`, until it is interrupted.
+void follow(const std::filesystem::path& file, journal::Filter filter, std::int64_t seq,
+            journal::Watch& watch, Printer& printer) {
+  constexpr std::chrono::seconds kLongest{2};         // Should the kernel forget to tell.
+  constexpr std::chrono::milliseconds kTogether{20};  // A burst is read at once.
+  // How transactions end is told here, as their inconsistencies were printed before they had.
+  if (filter.kinds.empty()) filter.bookkeeping = true;
+  auto reader = std::make_unique<journal::Reader>(file);
+  while (true) {
+    watch.wait(kLongest);
+    if (reader && !reader->is_current()) {
+      print_notice(fmt::format("journal {} was replaced by another one", file.string()));
+      reader.reset();
+      seq = 0;
+    }
+    if (!reader) reader = reopen(file);
+    const std::int64_t head = reader ? reader->head().seq : seq;
+    if (head == seq) continue;
+    reader->after(seq, filter, [&](const journal::StoredEntry& entry) {
+      seq = entry.seq;
+      printer.add(entry);
+    });
+    seq = std::max(seq, head);
+    printer.flush();
+    std::this_thread::sleep_for(kTogether);
+  }
+}
+
+int read(const JournalRequest& request, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  // Before anything is read, so that nothing is appended unseen in between.
+  std::optional<journal::Watch> watch;
+  if (request.follow) watch.emplace(config.journal);
+  journal::Reader reader(config.journal);
+  journal::Filter filter = filter_of(request.filter, reader, config);
+  // Transactions and their outcomes are told with the inconsistencies they settle.
+  filter.bookkeeping = common.json() || !filter.outcomes.empty() || filter.pass.has_value();
+  const std::int64_t head = reader.head().seq;
+  const Pager pager(!request.follow && !request.no_pager);
+  Printer printer(common, request.filter.steps());
+  const auto add = [&](const journal::StoredEntry& entry) {
+    if (entry.seq <= head) printer.add(entry);
+  };
+  if (request.reverse) {
+    reader.newest_first(filter, add);
+  } else {
+    reader.newest(filter, add);
+  }
+  printer.flush();
+  if (request.follow) follow(config.journal, filter, head, *watch, printer);
   return kDone;
 }
 
@@ -63,23 +155,19 @@ int verify(const Common& common) {
 }  // namespace
 
 std::function<int()> define_journal(CLI::App& app, const Common& common) {
-  const auto filter = std::make_shared<journal::Filter>();
-  app.add_option("-n,--lines", filter->newest, "how many of the newest entries (default 20)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000'000));
-  app.add_option("--converger", filter->convergers, "only of this converger; repeatable")
-      ->type_name("NAME");
-  app.add_option("--subject", filter->subject, "only of the subject with this key")
-      ->type_name("KEY");
+  const auto request = std::make_shared<JournalRequest>();
+  add_filter_options(app, request->filter);
+  CLI::Option* follow =
+      app.add_flag("-f,--follow", request->follow, "then print what is appended, as it comes");
+  app.add_flag("-r,--reverse", request->reverse, "newest first")->excludes(follow);
+  app.add_flag("--no-pager", request->no_pager, "print to a terminal without a pager");
   CLI::App* check =
       app.add_subcommand("verify", "recompute the hash chain; exit 1 if it is broken");
   check->footer("\nExamples:\n  converge journal verify\n  converge journal verify -o json");
   app.require_subcommand(0, 1);
-  return [filter, check, &common] {
+  return [request, check, &common] {
     if (check->parsed()) return verify(common);
-    // Transactions and their outcomes are told with the inconsistencies they settle.
-    filter->bookkeeping = common.json();
-    return read(*filter, common);
+    return read(*request, common);
   };
 }
 

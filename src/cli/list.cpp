@@ -85,7 +85,7 @@ int list(const Common& common) {
                  {"-"}});
     }
   }
-  if (!common.json()) print(table.text());
+  if (!common.json()) print(table.take());
   for (const convergers::Broken& broken : registry.broken) print_error(broken.error);
   for (const auto& converger : registry.convergers) {
     const std::string& name = converger->profile().name;

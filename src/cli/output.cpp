@@ -103,22 +103,22 @@ JsonObject& JsonObject::add_members(std::string_view object) {
   return *this;
 }
 
-std::string Table::text() const {
-  std::vector<std::size_t> widths;
+std::string Table::take() {
   for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
+    widths_.resize(std::max(widths_.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], width(row[i].text));
+      widths_[i] = std::max(widths_[i], width(row[i].text));
     }
   }
   std::string text;
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       text += styled(row[i].style, row[i].text);
-      if (i + 1 < row.size()) text.append(widths[i] - width(row[i].text) + 2, ' ');
+      if (i + 1 < row.size()) text.append(widths_[i] - width(row[i].text) + 2, ' ');
     }
     text += '\n';
   }
+  rows_.clear();
   return text;
 }
 

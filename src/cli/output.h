@@ -58,10 +58,12 @@ class Table {
     Style style = Style::plain;
   };
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  std::string text() const;
+  /// The rows so far, and an empty table, whose columns are no narrower.
+  std::string take();
 
  private:
   std::vector<std::vector<Cell>> rows_;
+  std::vector<std::size_t> widths_;
 };
 
 /// `1 subject`, `2 subjects`, `12,345 subjects`.

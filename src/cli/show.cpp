@@ -65,7 +65,7 @@ std::string history(const std::filesystem::path& file, const std::string& name) 
         cells.erase(cells.begin() + 1);  // Its name is known.
         table.add(std::move(cells));
       });
-  return any ? table.text() : "  none yet\n";
+  return any ? table.take() : "  none yet\n";
 }
 
 void print_json(const engine::Profile& profile) {
@@ -107,7 +107,7 @@ int show(const std::string& name, const Common& common) {
   for (const auto& [key, value] : settings_of(profile.settings)) {
     settings.add({{"  " + key, Style::faint}, {value}});
   }
-  text += settings.text() + heading("Steps");
+  text += settings.take() + heading("Steps");
   for (std::size_t i = 0; i < profile.steps.size(); ++i) {
     text += fmt::format("  {}. {}\n", i + 1, printable(profile.steps[i]));
   }

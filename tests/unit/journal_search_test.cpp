@@ -40,8 +40,7 @@ bool matches(const StoredEntry& stored, const Filter& filter) {
   return (!filter.subject || entry.subject == filter.subject) &&
          (filter.kinds.empty() ? filter.bookkeeping || !bookkeeping
                                : has(filter.kinds, entry.kind)) &&
-         (filter.outcomes.empty() ||
-          (stored.settled && has(filter.outcomes, *stored.settled))) &&
+         (filter.outcomes.empty() || (stored.settled && has(filter.outcomes, *stored.settled))) &&
          (!filter.pass || entry.pass == filter.pass) &&
          (!filter.actor || stored.actor == *filter.actor) &&
          (!filter.since_us || stored.time_us >= *filter.since_us) &&

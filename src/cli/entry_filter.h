@@ -1,0 +1,38 @@
+#pragma once
+
+#include "journal/reader.h"
+#include "src/config/config.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace converge::cli {
+
+/// Which entries a person asked for, as typed.
+struct FilterRequest {
+  std::vector<std::string> convergers = {};
+  std::vector<std::string> kinds = {};
+  std::vector<std::string> outcomes = {};
+  std::optional<std::string> lines = {};
+  std::optional<std::string> subject = {};
+  std::optional<std::string> actor = {};
+  std::optional<std::string> grep = {};
+  std::optional<std::string> since = {};
+  std::optional<std::string> until = {};
+  std::optional<std::int64_t> pass = {};
+
+  bool steps() const;  ///< Whether inconsistencies are to be unfolded into their steps.
+};
+
+void add_filter_options(CLI::App& app, FilterRequest& request);
+
+/// Throws `Error{usage}`, with what was probably meant, for what is not a time, a kind, an outcome
+/// or a converger that the journal or a definition knows.
+journal::Filter filter_of(const FilterRequest& request, journal::Reader& reader,
+                          const config::Config& config);
+
+}  // namespace converge::cli
