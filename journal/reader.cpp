@@ -157,6 +157,12 @@ Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)
       [&](SQLite::Database& database) { return Verifier(database, progress).run(); });
 }
 
+Statistics Reader::statistics(const StatisticsQuery& query,
+                              const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  return implementation_->reading(
+      [&](SQLite::Database& database) { return read_statistics(database, query, progress); });
+}
+
 std::map<std::string, LastPass> Reader::last_passes() {
   std::map<std::string, LastPass> passes;
   for (auto& last : implementation_->reading(read_last_passes)) {

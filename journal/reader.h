@@ -2,6 +2,7 @@
 
 #include "journal/entry.h"
 #include "journal/journal.h"
+#include "journal/statistics.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -85,6 +86,10 @@ class Reader {
   /// the chain, and that `unsettled` agrees with the log. `progress(done, total)` is called now and
   /// then.
   Verification verify(const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+  /// What convergers did in a window of time; see `read_statistics`.
+  Statistics statistics(const StatisticsQuery& query,
+                        const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
   std::map<std::string, LastPass> last_passes();
   std::map<std::string, Hold> holds();

@@ -50,6 +50,7 @@ std::function<int()> define_check(CLI::App& app, const Common& common);
 std::function<int()> define_list(CLI::App& app, const Common& common);
 std::function<int()> define_show(CLI::App& app, const Common& common);
 std::function<int()> define_release(CLI::App& app, const Common& common);
+std::function<int()> define_stats(CLI::App& app, const Common& common);
 std::function<int()> define_journal(CLI::App& app, const Common& common);
 
 /// Parses the arguments, dispatches, prints errors; the exit status of the process.

@@ -42,6 +42,17 @@ constexpr std::array kCommands = {
             "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
             "  converge release archive_account                    go on, within the limit",
             define_release},
+    Command{
+        "stats", "count what was corrected and what failed, and draw it over time",
+        "  converge stats                        the last seven days\n"
+        "  converge stats --since -90d --converger archive_account\n"
+        "  converge stats --since yesterday --until today -o json | jq .\n\n"
+        "A pass that only looked leaves no entry in the journal and is in no count: passes are\n"
+        "those that corrected something, failed or were stopped. An inconsistency counts as\n"
+        "corrected when its transaction is known to be committed. Failures are those of single\n"
+        "subjects, and passes that broke off. The time of the slowest pass stands before its id,\n"
+        "which is what an entry of the journal calls `pass`.",
+        define_stats},
     Command{"journal", "read the journal: what was corrected, when, by whom",
             "  converge journal\n"
             "  converge journal -n 100 --converger archive_account --subject 42\n"
