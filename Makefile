@@ -145,7 +145,7 @@ demo: deps ## a guided tour on a throwaway PostgreSQL
 	$(Q)$(make) build/converge
 	$(Q)tests/demo build/converge
 
-bench: deps ## measure against the bare work in PostgreSQL (ACCOUNTS= ROUNDS=)
+bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), the journal (JOURNAL_ENTRIES=); BENCH=one of them
 	$(Q)$(make) build/converge $(BUILD)/bench
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 
