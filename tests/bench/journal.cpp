@@ -39,6 +39,7 @@ std::vector<Question> questions() {
     return journal(words);
   };
   return {
+      {"--version", [](const auto&) { return Words{"--version"}; }},
       {"journal -n 20", [=](const auto&) { return newest({}); }},
       {"journal --converger COMMON -n 20",
        [=](const auto& filled) {
@@ -141,9 +142,17 @@ class JournalBench {
       seconds.push_back(found->seconds);
       tell(question, filled, *found);
     }
-    if (seconds.size() > 1) fmt::print("{:>10.2f}", seconds.back() / seconds.front());
+    if (seconds.size() > 1) fmt::print("{:>10.2f}", ratio(question, seconds));
     fmt::print("\n");
     std::fflush(stdout);
+  }
+
+  /// Of what is shown: times, or rates.
+  double ratio(const Question& question, const std::vector<double>& seconds) const {
+    const double times = seconds.back() / seconds.front();
+    const auto sizes = static_cast<double>(journals_.back().entries) /
+                       static_cast<double>(journals_.front().entries);
+    return question.reads_all ? sizes / times : times;
   }
 
   void tell(const Question& question, const FilledJournal& filled, const Answer& answer) {
