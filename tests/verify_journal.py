@@ -29,14 +29,22 @@ order by e.seq
 """
 
 REDACTION = """
-select 1 from entry e join kind k on k.id = e.kind
-where k.name = 'redact' and e.subject = cast(? as text) and e.seq > ?
+select 1 from entry e join kind k on k.id = e.kind left join definition d on d.id = e.definition
+where k.name = 'redact' and e.subject = cast(?1 as text) and e.seq > ?2
+      and (d.name is null or d.name = cast(?3 as text))
 """
 
 
 class Broken(Exception):
     def __init__(self, seq, why):
         super().__init__(f"broken at {seq}: {why}")
+
+
+def raise_broken(seq, error):
+    """Called while the error of SQLite's is handled, which goes on if it does not tell of damage."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+        raise Broken(seq, f"the file is damaged: {error}")
+    raise error
 
 
 def sha256(data):
@@ -70,9 +78,9 @@ def open_journal(name):
         try:
             (application_id,) = database.execute("pragma application_id").fetchone()
             break
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             if options == "?immutable=1" or os.path.exists(name + "-wal"):
-                raise
+                raise_broken(1, error)
     if application_id != APPLICATION_ID:
         raise ValueError("it is no journal of converge")
     return database
@@ -114,11 +122,11 @@ def check_definition(seq, version, text):
         raise Broken(seq, "the text of its definition was edited")
 
 
-def check_detail(database, seq, subject, detail, detail_sha):
+def check_detail(database, seq, subject, definition, detail, detail_sha):
     if detail is not None and sha256(detail) != detail_sha:
         raise Broken(seq, "its detail was edited")
     if detail is None and detail_sha is not None:
-        if subject is None or not database.execute(REDACTION, (subject, seq)).fetchone():
+        if not database.execute(REDACTION, (subject, seq, definition)).fetchone():
             raise Broken(seq, "its detail is missing, and no later entry says that it was redacted")
 
 
@@ -127,26 +135,28 @@ class Journal:
 
     def __init__(self, database):
         self.database = database
-        database.execute("begin")
-        bounds = database.execute(
+        self.last = self.pruned_seq = 0  # The entry that was checked last; the last one pruned.
+
+    def verify(self):
+        try:
+            self.read_bounds()
+            self.walk()
+        except sqlite3.Error as error:
+            raise_broken(self.last + 1, error)
+
+    def read_bounds(self):
+        self.database.execute("begin")
+        bounds = self.database.execute(
             "select journal_id, pruned_seq, pruned_hash, head_seq, head_hash, block_first_seq,"
             " block_min_us, block_max_us from chain").fetchone()
         if bounds is None:
             raise Broken(1, "the table chain is empty")
-        journal_id, self.pruned_seq, self.hash, self.head_seq, self.head_hash, *rest = bounds
+        journal_id, self.pruned_seq, self.hash, self.head_seq, self.head_hash, *block = bounds
         if self.pruned_seq == 0 and self.hash != first_hash(journal_id):
             raise Broken(1, "the hash before the first entry is not that of this journal")
-        self.blocks = Blocks(database, rest[0])
-        self.open_times = tuple(rest[1:])
-        self.last = self.pruned_seq  # The entry that was checked last.
-
-    def verify(self):
-        try:
-            self.walk()
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
-                raise
-            raise Broken(self.last + 1, f"the file is damaged: {error}") from error
+        self.last = self.pruned_seq
+        self.open_times = tuple(block[1:])
+        self.blocks = Blocks(self.database, block[0])
 
     def walk(self):
         for row in self.database.execute(ENTRIES):
@@ -169,7 +179,7 @@ class Journal:
             raise Broken(seq, "a number in it has no name")
         if has_definition:
             check_definition(seq, version, text)
-        check_detail(self.database, seq, subject, detail, detail_sha)
+        check_detail(self.database, seq, subject, definition, detail, detail_sha)
         self.hash = sha256(self.hash + encode_entry(row[:14]))
         if self.hash != entry_hash:
             raise Broken(seq, "its hash is not that of its content and the entries before it")
@@ -201,7 +211,7 @@ def self_test(page):
               for name, value in EXAMPLE.items()]
     assert encoding == b"".join(code for _, code in fields)
     lines = [f"{name:<11} {code.hex()}" for name, code in fields]
-    hashes = [f"hash({seq}) {code.hex()}" for seq, code in [(0, before), (1, sha256(before + encoding))]]
+    hashes = [f"hash(0)     {before.hex()}", f"hash(1)     {sha256(before + encoding).hex()}"]
     print(*lines, *hashes, sep="\n")
     with open(page, encoding="utf-8") as source:
         squeezed = "".join(source.read().split())

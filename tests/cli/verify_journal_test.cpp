@@ -200,6 +200,16 @@ BOOST_AUTO_TEST_CASE(flipped_byte_in_the_file_is_found_by_both) {
   BOOST_TEST(both.ours == both.independent);
 }
 
+// SQLite opens no file that lacks pages at its end, so there is no entry that could be named.
+BOOST_AUTO_TEST_CASE(truncated_file_is_found_by_both) {
+  const auto file = copy_changed_by("update chain set id = 1");
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  BOOST_TEST(call({"--journal", file.string(), "journal", "verify"}).status == 1);
+  const auto other = run_command({"python3", kVerifier, file.string()});
+  BOOST_TEST(other.status == 1);
+  BOOST_TEST(other.out.starts_with("broken at "));
+}
+
 BOOST_FIXTURE_TEST_CASE(what_is_no_journal_is_refused_by_both, Cli) {
   const auto file = directory.write("text.db", "no database");
   BOOST_TEST(call({"--journal", file.string(), "journal", "verify"}).status == 2);
