@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <functional>
-#include <optional>
 #include <vector>
 
 namespace converge::bench {
@@ -114,42 +114,49 @@ class JournalBench {
     return filled;
   }
 
-  std::optional<Answer> answer(const Question& question, const FilledJournal& filled) {
-    Words words = {converge_, "--journal", filled.file.string()};
+  Words words(const Question& question, const FilledJournal& filled) const {
+    Words all = {converge_, "--journal", filled.file.string()};
     const Words arguments = question.arguments(filled);
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    if (!run_if_known(words)) return std::nullopt;  // And warms the cache.
-    std::vector<double> seconds;
-    Answer answer;
-    for (int i = 0; i < question.runs; ++i) {
-      const Sample sample = bench::run(words);
-      seconds.push_back(sample.seconds);
-      answer.peak_mib = std::max(answer.peak_mib, sample.peak_mib);
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return all;
+  }
+
+  /// For each journal, asked in turn so that other load of the machine meets them alike; empty when
+  /// the program does not know the question.
+  std::vector<Answer> answers(const Question& question) const {
+    std::vector<std::vector<double>> seconds(journals_.size());
+    std::vector<Answer> all(journals_.size());
+    for (const auto& filled : journals_) {
+      if (!run_if_known(words(question, filled))) return {};  // And warms the cache.
     }
-    answer.seconds = median(std::move(seconds));
-    return answer;
+    for (int i = 0; i < question.runs; ++i) {
+      for (std::size_t at = 0; at < journals_.size(); ++at) {
+        const Sample sample = bench::run(words(question, journals_[at]));
+        seconds[at].push_back(sample.seconds);
+        all[at].peak_mib = std::max(all[at].peak_mib, sample.peak_mib);
+      }
+    }
+    for (std::size_t at = 0; at < all.size(); ++at) all[at].seconds = median(seconds[at]);
+    return all;
   }
 
   void ask(const Question& question) {
     fmt::print("  {:<46}", question.name);
-    std::vector<double> seconds;
-    for (const auto& filled : journals_) {
-      const auto found = answer(question, filled);
-      if (!found) {
-        fmt::print("   not in this build\n");
-        return;
-      }
-      seconds.push_back(found->seconds);
-      tell(question, filled, *found);
+    const auto found = answers(question);
+    for (std::size_t at = 0; at < found.size(); ++at) tell(question, journals_[at], found[at]);
+    if (found.empty()) {
+      fmt::print("   not in this build\n");
+    } else if (found.size() > 1) {
+      fmt::print("{:>10.2f}\n", ratio(question, found));
+    } else {
+      fmt::print("\n");
     }
-    if (seconds.size() > 1) fmt::print("{:>10.2f}", ratio(question, seconds));
-    fmt::print("\n");
     std::fflush(stdout);
   }
 
   /// Of what is shown: times, or rates.
-  double ratio(const Question& question, const std::vector<double>& seconds) const {
-    const double times = seconds.back() / seconds.front();
+  double ratio(const Question& question, const std::vector<Answer>& found) const {
+    const double times = found.back().seconds / found.front().seconds;
     const auto sizes = static_cast<double>(journals_.back().entries) /
                        static_cast<double>(journals_.front().entries);
     return question.reads_all ? sizes / times : times;
