@@ -32,7 +32,7 @@ BUILD_NUMBER ?= 0
 debian_packages := g++ make pkg-config ccache git \
   libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
   libtomlplusplus-dev libssl-dev libboost-test-dev \
-  postgresql-15 postgresql-client-15 sqlite3 util-linux procps
+  postgresql-15 postgresql-client-15 sqlite3 python3 util-linux procps
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
 
 # Libraries. System headers, so that their warnings are not ours.
@@ -70,6 +70,7 @@ library := $(BUILD)/libconverge.a
 suites := unit pg cli
 support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.cpp)))
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
+pages := $(sort $(wildcard man/*.[1-8]))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
@@ -144,7 +145,7 @@ demo: deps ## a guided tour on a throwaway PostgreSQL
 	$(Q)$(make) build/converge
 	$(Q)tests/demo build/converge
 
-bench: deps ## measure against the bare work in PostgreSQL (ACCOUNTS= ROUNDS=)
+bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), the journal (JOURNAL_ENTRIES=); BENCH=one of them
 	$(Q)$(make) build/converge $(BUILD)/bench
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 
@@ -175,9 +176,12 @@ install: all ## into DESTDIR and prefix
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/converge/convergers
 	$(INSTALL) -m 755 $(BUILD)/converge $(DESTDIR)$(bindir)/converge
 	$(INSTALL) -m 644 $(bundled) $(DESTDIR)$(datadir)/converge/convergers
+	set -e; for page in $(pages); do section=$(DESTDIR)$(mandir)/man$${page##*.}; \
+	  $(INSTALL) -d $$section; $(INSTALL) -m 644 $$page $$section; done
 
 uninstall: ## remove what install has put there
 	rm -f $(DESTDIR)$(bindir)/converge
+	rm -f $(foreach page,$(pages),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(patsubst convergers/platform/%,$(DESTDIR)$(datadir)/converge/convergers/%,$(bundled))
 	-rmdir $(DESTDIR)$(datadir)/converge/convergers $(DESTDIR)$(datadir)/converge
 

@@ -42,11 +42,6 @@ const Unit* leading_unit(std::string_view text, std::span<const Unit> units) {
 
 }  // namespace
 
-std::int64_t wall_time_us() {
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count();
-}
-
 std::string format_utc(std::int64_t time_us) {
   const auto seconds = whole_seconds(time_us);
   const std::time_t time = seconds;

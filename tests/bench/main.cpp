@@ -1,4 +1,5 @@
 #include "tests/bench/bare.h"
+#include "tests/bench/journal.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/world.h"
 
@@ -25,8 +26,9 @@ std::int64_t number(const char* variable, std::int64_t fallback) {
 
 class Bench {
  public:
-  Bench(std::string self, std::string converge)
-      : self_(std::move(self)),
+  Bench(std::string self, std::string converge, Results& results)
+      : results_(results),
+        self_(std::move(self)),
         converge_(std::move(converge)),
         accounts_(number("ACCOUNTS", 100'000)),
         rounds_(static_cast<int>(number("ROUNDS", 5))),
@@ -37,12 +39,12 @@ class Bench {
         "{} accounts with {} clusters, API keys and team members each; {} rounds, pairs in turn, "
         "medians\n\n",
         accounts_, kOwned, rounds_);
+    results_.add("passes", {{"accounts", static_cast<double>(accounts_)}, {"rounds", rounds_}});
     dirty_ = world_.dirty_template(accounts_, kOwned);
     measure_start();
     measure_dirty();
     measure_clean();
     measure_memory();
-    write_results();
   }
 
  private:
@@ -75,10 +77,10 @@ class Bench {
     fmt::print("  {:<52}{:>9.0f}/s{:>9.0f}/s   ratio {:.3f}   whole process {:.3f}\n", name,
                rate(work.ours), rate(work.theirs), work.ratio(), process.ratio());
     std::fflush(stdout);
-    add_result(name, {{"converge_per_s", rate(work.ours)},
-                      {"bare_per_s", rate(work.theirs)},
-                      {"ratio", work.ratio()},
-                      {"whole_process_ratio", process.ratio()}});
+    results_.add(name, {{"converge_per_s", rate(work.ours)},
+                        {"bare_per_s", rate(work.theirs)},
+                        {"ratio", work.ratio()},
+                        {"whole_process_ratio", process.ratio()}});
   }
 
   Sample on_copy(const std::function<Sample(const std::string&)>& work) {
@@ -95,7 +97,7 @@ class Bench {
     std::vector<double> seconds;
     for (int i = 0; i < 21; ++i) seconds.push_back(bench::run({converge_, "--version"}).seconds);
     fmt::print("  {:<52}{:>9.1f} ms\n", "converge --version", median(seconds) * 1000);
-    add_result("version", {{"ms", median(seconds) * 1000}});
+    results_.add("version", {{"ms", median(seconds) * 1000}});
   }
 
   void measure_dirty() {
@@ -145,7 +147,7 @@ class Bench {
     }
     fmt::print("  {:<52}{:>11} {:>9.0f}/s   at {} clients\n",
                "(c) pgbench, one account a transaction", "", best, best_clients);
-    add_result("pgbench", {{"per_s", best}, {"clients", best_clients}});
+    results_.add("pgbench", {{"per_s", best}, {"clients", best_clients}});
   }
 
   void measure_clean() {
@@ -175,27 +177,12 @@ class Bench {
       world_.drop(database);
       fmt::print("  {:<52}{:>9.1f} MiB correcting {:>6.1f} MiB looking\n",
                  fmt::format("{} subjects", accounts), dirty.peak_mib, clean.peak_mib);
-      add_result(fmt::format("memory {}", accounts),
-                 {{"correcting_mib", dirty.peak_mib}, {"looking_mib", clean.peak_mib}});
+      results_.add(fmt::format("memory {}", accounts),
+                   {{"correcting_mib", dirty.peak_mib}, {"looking_mib", clean.peak_mib}});
     }
   }
 
-  void add_result(const std::string& name,
-                  const std::vector<std::pair<std::string, double>>& figures) {
-    std::string members;
-    for (const auto& [key, value] : figures) members += fmt::format(",\"{}\":{:.4f}", key, value);
-    results_ +=
-        fmt::format("{}\n  {{\"name\":\"{}\"{}}}", results_.empty() ? "" : ",", name, members);
-  }
-
-  void write_results() {
-    const std::filesystem::path file = "build/bench/results.json";
-    std::filesystem::create_directories(file.parent_path());
-    tests::write_text(file, fmt::format("{{\"accounts\":{},\"rounds\":{},\"results\":[{}\n]}}\n",
-                                        accounts_, rounds_, results_));
-    fmt::print("\nwritten to {}\n", file.string());
-  }
-
+  Results& results_;
   std::string self_;
   std::string converge_;
   std::int64_t accounts_;
@@ -203,8 +190,21 @@ class Bench {
   std::int64_t memory_accounts_;
   World world_;
   std::string dirty_;
-  std::string results_;
 };
+
+/// Everything, or what the variable BENCH names.
+void measure(const std::string& converge) {
+  const char* part = std::getenv("BENCH");
+  const std::string only = part == nullptr ? "" : part;
+  if (!only.empty() && only != "passes" && only != "journal") {
+    throw std::runtime_error("BENCH is passes or journal, not " + only);
+  }
+  Results results;
+  if (only != "journal")
+    Bench(std::filesystem::canonical("/proc/self/exe"), converge, results).run();
+  if (only != "passes") measure_journal(converge, number("JOURNAL_ENTRIES", 1'000'000), results);
+  results.write("build/bench/results.json");
+}
 
 int main(const std::vector<std::string>& arguments) {
   if (arguments.size() == 4 && (arguments[1] == "once" || arguments[1] == "again")) {
@@ -213,9 +213,11 @@ int main(const std::vector<std::string>& arguments) {
   } else if (arguments.size() == 3 && arguments[1] == "set-based") {
     set_based(arguments[2]);
   } else if (arguments.size() == 2) {
-    Bench(std::filesystem::canonical("/proc/self/exe"), arguments[1]).run();
+    measure(arguments[1]);
   } else {
-    fmt::print(stderr, "usage: {} CONVERGE    (environment: ACCOUNTS, ROUNDS, MEMORY_ACCOUNTS)\n",
+    fmt::print(stderr,
+               "usage: {} CONVERGE    (environment: BENCH=passes|journal, ACCOUNTS, ROUNDS, "
+               "MEMORY_ACCOUNTS, JOURNAL_ENTRIES)\n",
                arguments[0]);
     return 2;
   }

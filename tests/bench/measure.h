@@ -1,7 +1,10 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace converge::bench {
@@ -17,6 +20,9 @@ struct Sample {
 Sample run(const std::vector<std::string>& arguments,
            const std::map<std::string, std::string>& environment = {});
 
+/// The same; nothing when the program does not know its arguments (exit status 2).
+std::optional<Sample> run_if_known(const std::vector<std::string>& arguments);
+
 double median(std::vector<double> values);
 
 /// Two ways of doing the same work, taken in turn.
@@ -26,6 +32,19 @@ struct Pair {
 
   /// Our rate as a share of theirs: the median of the ratios pair by pair.
   double ratio() const;
+};
+
+/// The figures of one run of the benchmark, for programs to compare.
+class Results {
+ public:
+  using Figures = std::vector<std::pair<std::string, double>>;
+
+  void add(const std::string& name, const Figures& figures);
+  /// Writes `{"results":[{"name":...,...},...]}`.
+  void write(const std::filesystem::path& file) const;
+
+ private:
+  std::string json_;
 };
 
 }  // namespace converge::bench
