@@ -44,7 +44,9 @@ struct JournalVerify : Cli {
     const auto last = std::to_string(seq);
     tamper("update chain set pruned_seq = " + last +
            ", pruned_hash = (select hash from entry where seq = " + last +
-           "); delete from entry where seq <= " + last);
+           "); delete from entry where seq <= " + last +
+           "; update chain set block_first_seq = " + last +
+           " + 1, (block_min_us, block_max_us) = (select min(time_us), max(time_us) from entry)");
   }
 };
 
