@@ -152,9 +152,11 @@ std::vector<std::string> Reader::convergers() {
   });
 }
 
-Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  return implementation_->reading(
-      [&](SQLite::Database& database) { return Verifier(database, progress).run(); });
+Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)>& progress,
+                            const std::optional<Head>& kept) {
+  return implementation_->reading([&](SQLite::Database& database) {
+    return Verifier(implementation_->file_, database, progress, kept).run();
+  });
 }
 
 Statistics Reader::statistics(const StatisticsQuery& query,

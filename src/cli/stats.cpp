@@ -95,7 +95,7 @@ std::string table_of(const Statistics& statistics, bool unicode) {
     row.insert(row.begin(), std::move(name));
     table.add(std::move(row));
   }
-  return table.text();
+  return table.take();
 }
 
 std::vector<std::int64_t> column_of(const ConvergerStatistics& one, std::int64_t Counts::*member) {
@@ -125,7 +125,7 @@ std::string histogram_of(const Statistics& statistics, bool unicode) {
     add_bars(table, {shortened_name("  failures", columns, unicode), Style::faint},
              column_of(one, &Counts::failures), Style::bad, unicode);
   }
-  return table.text();
+  return table.take();
 }
 
 /// What the counts leave out.
