@@ -3,6 +3,7 @@
 #include "journal/chain.h"
 #include "journal/database.h"
 #include "journal/state.h"
+#include "journal/stored_entry.h"
 #include "journal/verify.h"
 #include "src/base/error.h"
 
@@ -18,54 +19,6 @@ namespace {
 /// A page is held in memory, so that no read transaction is open while its reader prints.
 constexpr std::int64_t kPageEntries = 256;
 constexpr std::size_t kPageBytes = 1024 * 1024;
-
-constexpr const char* kColumns =
-    "select e.seq, e.time_us, e.kind, e.pass, d.name, d.version, a.name, a.build, e.txn, e.subject,"
-    " e.label, e.count, e.outcome, e.detail, e.hash,"
-    " case when e.kind in (1, 3) then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.seq)"
-    " when e.kind = 2 then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.txn) end"
-    " from entry e left join definition d on d.id = e.definition"
-    " left join actor a on a.id = e.actor";
-
-std::optional<std::int64_t> number_in(const SQLite::Column& column) {
-  return column.isNull() ? std::nullopt : std::optional<std::int64_t>(column.getInt64());
-}
-
-std::optional<std::string> text_in(const SQLite::Column& column) {
-  return column.isNull() ? std::nullopt : std::optional(column.getString());
-}
-
-std::optional<Outcome> outcome_in(const SQLite::Column& column) {
-  return column.isNull() ? std::nullopt : std::optional(static_cast<Outcome>(column.getInt64()));
-}
-
-StoredEntry entry_in(SQLite::Statement& row) {
-  StoredEntry stored;
-  stored.seq = row.getColumn(0).getInt64();
-  stored.time_us = row.getColumn(1).getInt64();
-  stored.entry.kind = static_cast<Kind>(row.getColumn(2).getInt64());
-  stored.entry.pass = number_in(row.getColumn(3));
-  if (!row.getColumn(4).isNull()) {
-    stored.entry.definition =
-        DefinitionId{row.getColumn(4).getString(), row.getColumn(5).getString()};
-  }
-  stored.actor = row.getColumn(6).getString();
-  stored.build = row.getColumn(7).getInt64();
-  stored.entry.txn = number_in(row.getColumn(8));
-  stored.entry.subject = text_in(row.getColumn(9));
-  stored.entry.label = text_in(row.getColumn(10));
-  stored.entry.count = number_in(row.getColumn(11));
-  stored.entry.outcome = outcome_in(row.getColumn(12));
-  stored.entry.detail = text_in(row.getColumn(13));
-  stored.hash = hex(row.getColumn(14).getString());
-  stored.settled = outcome_in(row.getColumn(15));
-  if (!stored.settled) {
-    stored.settled = stored.entry.outcome;
-  }
-  return stored;
-}
 
 std::vector<std::int64_t> definitions_of(SQLite::Database& database,
                                          const std::vector<std::string>& convergers) {
@@ -151,8 +104,9 @@ class Reader::Implementation {
 std::vector<StoredEntry> Reader::Implementation::page_after(const Filter& filter,
                                                             const std::vector<std::string>& ranges,
                                                             std::int64_t seq, std::int64_t limit) {
-  SQLite::Statement row(*database_, fmt::format("{} where e.seq in ({}) order by e.seq", kColumns,
-                                                matching(ranges, ">", "asc")));
+  SQLite::Statement row(
+      *database_, fmt::format("select {} from {} where e.seq in ({}) order by e.seq", kEntryColumns,
+                              kEntryTables, matching(ranges, ">", "asc")));
   bind_search(row, filter, seq, std::min(limit, kPageEntries));
   std::vector<StoredEntry> page;
   for (std::size_t bytes = 0; bytes < kPageBytes && row.executeStep();) {

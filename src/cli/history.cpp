@@ -76,7 +76,9 @@ std::string what_happened(const journal::StoredEntry& stored) {
   }
 }
 
-Style style_of(Outcome outcome) {
+}  // namespace
+
+Style style_of(journal::Outcome outcome) {
   switch (outcome) {
     case Outcome::committed:
       return Style::good;
@@ -87,8 +89,6 @@ Style style_of(Outcome outcome) {
       return Style::warning;
   }
 }
-
-}  // namespace
 
 std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
   const journal::Entry& entry = stored.entry;
