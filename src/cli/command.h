@@ -51,6 +51,7 @@ std::function<int()> define_list(CLI::App& app, const Common& common);
 std::function<int()> define_show(CLI::App& app, const Common& common);
 std::function<int()> define_release(CLI::App& app, const Common& common);
 std::function<int()> define_journal(CLI::App& app, const Common& common);
+std::function<int()> define_why(CLI::App& app, const Common& common);
 
 /// Parses the arguments, dispatches, prints errors; the exit status of the process.
 int main(int argc, char** argv);

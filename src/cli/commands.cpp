@@ -48,6 +48,11 @@ constexpr std::array kCommands = {
             "  converge journal -o json | jq .\n"
             "  converge journal verify",
             define_journal},
+    Command{"why", "tell one subject's story: who changed it, when, why, and how it ended",
+            "  converge why 42\n"
+            "  converge why alice@example.com --definition   also the very text that acted\n"
+            "  converge why 42 --converger archive_account -o json",
+            define_why},
 };
 
 void add_common_options(CLI::App& app, Common& common) {
