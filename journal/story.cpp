@@ -107,7 +107,7 @@ struct Lookups {
 
 /// The first column of the only row, or nothing; leaves no transaction open.
 std::optional<std::string> only_text(SQLite::Statement& statement) {
-  const auto text = statement.executeStep() ? text_in(statement.getColumn(0)) : std::nullopt;
+  auto text = statement.executeStep() ? text_in(statement.getColumn(0)) : std::nullopt;
   statement.reset();
   return text;
 }

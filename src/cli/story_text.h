@@ -28,7 +28,4 @@ std::string story_json(const journal::StoryEntry& story,
 /// The text of a definition, line by line.
 std::string definition_text(const journal::DefinitionId& id, std::string_view text);
 
-/// `printable`, cut at about `bytes`, where a character begins.
-std::string brief(std::string_view text, std::size_t bytes);
-
 }  // namespace converge::cli

@@ -1,6 +1,7 @@
 #include "journal/story.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/detail_text.h"
 #include "src/cli/output.h"
 #include "src/cli/story_text.h"
 
