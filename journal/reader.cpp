@@ -27,7 +27,8 @@ std::vector<StoredEntry> read_page(SQLite::Database& database, std::span<const s
                                    Search::Order order) {
   SQLite::Statement row(
       database,
-      fmt::format("{} where e.seq in ({}) order by e.seq {}", kStoredEntry, fmt::join(seqs, ", "),
+      fmt::format("select {} from {} where e.seq in ({}) order by e.seq {}", kEntryColumns,
+                  kEntryTables, fmt::join(seqs, ", "),
                   order == Search::Order::oldest_first ? "asc" : "desc"));
   std::vector<StoredEntry> page;
   for (std::size_t bytes = 0; bytes < kPageBytes && row.executeStep();) {

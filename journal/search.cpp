@@ -49,11 +49,11 @@ std::string numbers_of(const auto& values) {
 
 bool is_rare(Kind kind) { return kind > Kind::outcome; }
 
-/// How an entry's transaction or attempt ended: a person's word goes before `unknown` (5).
+/// How an entry's transaction or attempt ended: the newest of its outcome entries tells.
 constexpr const char* kSettled =
     "coalesce(case when kind in (1, 3) then (select o.outcome from entry o where o.kind = 4 and "
-    "o.txn = entry.seq order by o.outcome = 5 limit 1) when kind = 2 then (select o.outcome from "
-    "entry o where o.kind = 4 and o.txn = entry.txn order by o.outcome = 5 limit 1) end, outcome)";
+    "o.txn = entry.seq order by o.seq desc limit 1) when kind = 2 then (select o.outcome from "
+    "entry o where o.kind = 4 and o.txn = entry.txn order by o.seq desc limit 1) end, outcome)";
 
 std::vector<std::int64_t> ids(SQLite::Database& database, const std::string& query,
                               const std::function<bool(const std::string&)>& wanted) {

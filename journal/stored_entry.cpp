@@ -2,22 +2,9 @@
 
 #include "src/base/digest.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 namespace converge::journal {
-
-/// An outcome that a person gave goes before `unknown` (5).
-const char* const kStoredEntry =
-    "select e.seq, e.time_us, e.kind, e.pass, d.name, d.version, a.name, a.build, e.txn, e.subject,"
-    " e.label, e.count, e.outcome, e.detail, e.hash,"
-    " case when e.kind in (1, 3) then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.seq"
-    "     order by o.outcome = 5 limit 1)"
-    " when e.kind = 2 then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.txn"
-    "     order by o.outcome = 5 limit 1) end"
-    " from entry e left join definition d on d.id = e.definition"
-    " left join actor a on a.id = e.actor";
-
-namespace {
 
 std::optional<std::int64_t> number_in(const SQLite::Column& column) {
   return column.isNull() ? std::nullopt : std::optional<std::int64_t>(column.getInt64());
@@ -30,8 +17,6 @@ std::optional<std::string> text_in(const SQLite::Column& column) {
 std::optional<Outcome> outcome_in(const SQLite::Column& column) {
   return column.isNull() ? std::nullopt : std::optional(static_cast<Outcome>(column.getInt64()));
 }
-
-}  // namespace
 
 StoredEntry entry_in(SQLite::Statement& row) {
   StoredEntry stored;

@@ -59,6 +59,11 @@ constexpr std::array kCommands = {
             "  converge journal -o json | jq .\n"
             "  converge journal verify",
             define_journal},
+    Command{"why", "tell one subject's story: who changed it, when, why, and how it ended",
+            "  converge why 42\n"
+            "  converge why alice@example.com --definition   also the very text that acted\n"
+            "  converge why 42 --converger archive_account -o json",
+            define_why},
 };
 
 void add_common_options(CLI::App& app, Common& common) {
@@ -75,9 +80,9 @@ void add_common_options(CLI::App& app, Common& common) {
       ->type_name("DIR");
   group->add_option("--journal", common.flags.journal, "journal file (CONVERGE_JOURNAL)")
       ->type_name("FILE");
-  group->add_option("-o,--output", common.output, "short (for people) or json (an object a line)")
+  group->add_option("-o,--output", common.output, "short or full (for people), or json (an object a line)")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"short", "json"}));
+      ->check(CLI::IsMember({"short", "full", "json"}));
   group->add_option("--color", common.color, "auto, always or never")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}));

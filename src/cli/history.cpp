@@ -2,6 +2,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/text.h"
+#include "src/cli/detail_text.h"
 #include "src/cli/summary.h"
 
 #include <Poco/JSON/Object.h>
@@ -77,7 +78,9 @@ std::string what_happened(const journal::StoredEntry& stored) {
   }
 }
 
-Style style_of(Outcome outcome) {
+}  // namespace
+
+Style style_of(journal::Outcome outcome) {
   switch (outcome) {
     case Outcome::committed:
       return Style::good;
@@ -88,6 +91,8 @@ Style style_of(Outcome outcome) {
       return Style::warning;
   }
 }
+
+namespace {
 
 std::vector<Table::Cell> row_of(const journal::StoredEntry& stored, std::string what) {
   const journal::Entry& entry = stored.entry;
@@ -141,6 +146,24 @@ std::vector<Poco::JSON::Object::Ptr> steps_of(const journal::StoredEntry& stored
 
 std::vector<Table::Cell> describe_entry(const journal::StoredEntry& stored) {
   return row_of(stored, what_happened(stored));
+}
+
+std::string entry_full(const journal::StoredEntry& stored) {
+  const journal::Entry& entry = stored.entry;
+  Table head;
+  head.add(describe_entry(stored));
+  std::string text = head.take();
+  std::string by = fmt::format("entry {}, {} by {}, build {}", stored.seq, name_of(entry.kind),
+                               printable(stored.actor), stored.build);
+  if (entry.pass) by += fmt::format(", pass {}", *entry.pass);
+  if (entry.definition && !entry.definition->version.empty()) {
+    by += ", version " + entry.definition->version.substr(0, 12);
+  }
+  text += line(4, by, kAll, Style::faint);
+  if (!entry.detail) return text;
+  const auto detail = parse_detail(entry.detail);
+  const auto steps = entry.kind == Kind::inconsistency ? steps_text(detail, true) : std::nullopt;
+  return text + (steps ? *steps : members_text(detail, {}, true));
 }
 
 std::string entry_json(const journal::StoredEntry& stored) {

@@ -11,6 +11,12 @@ namespace converge::cli {
 /// An entry as one row of a table for people: time, converger, subject, what happened, outcome.
 std::vector<Table::Cell> describe_entry(const journal::StoredEntry& entry);
 
+/// How an outcome is shown: good, bad, or neither.
+Style style_of(journal::Outcome outcome);
+
+/// An entry with all that its detail says, on several lines, for people.
+std::string entry_full(const journal::StoredEntry& entry);
+
 /// An entry as an object on one line. Members, where they apply: seq, time, kind, hash, pass,
 /// converger, version, actor, build, txn, subject, label, count, outcome, and those of its detail.
 std::string entry_json(const journal::StoredEntry& entry);

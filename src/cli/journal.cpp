@@ -37,6 +37,11 @@ class Printer {
       if (text_.size() > kBuffered) flush();
       return;
     }
+    if (common_.output == "full" && !steps_) {
+      text_ += entry_full(entry);
+      if (text_.size() > kBuffered) flush();
+      return;
+    }
     if (steps_) {
       for (auto& row : describe_steps(entry)) table_.add(std::move(row));
     } else {

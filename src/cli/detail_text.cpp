@@ -1,0 +1,151 @@
+#include "src/cli/detail_text.h"
+
+#include "src/base/clock.h"
+#include "src/base/text.h"
+
+#include <Poco/Exception.h>
+#include <Poco/JSON/Parser.h>
+#include <Poco/JSON/Stringifier.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <sstream>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace converge::cli {
+
+namespace {
+
+using Object = Poco::JSON::Object::Ptr;
+
+/// Rows of a step that are shown unless all are wanted.
+constexpr std::size_t kRows = 5;
+
+std::string value_text(const Poco::Dynamic::Var& value) {
+  if (value.isString()) return value.toString();
+  std::ostringstream text;
+  Poco::JSON::Stringifier::stringify(value, text);
+  return text.str();
+}
+
+/// `cluster=7 name="a b"`.
+std::string row_text(const Object& row) {
+  std::string text;
+  for (const auto& name : row->getNames()) {  // In their order, unlike what iterating gives.
+    const auto value = row->get(name);
+    std::string shown = printable(value_text(value));
+    const bool quoted = value.isString() && (shown.empty() || shown == "null" ||
+                                             shown.find_first_of(" =\"") != std::string::npos);
+    if (quoted) shown = fmt::format("\"{}\"", shown);
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", printable(name), shown);
+  }
+  return text;
+}
+
+/// Columns of the terminal that standard output is; kAll when it is none: then lines are not
+/// broken, for those who search them.
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kAll;
+}
+
+std::string step_text(const Object& step, bool verbose) {
+  const auto count = step->optValue<std::int64_t>("count", 0);
+  std::string text = line(4, member_text(step, "title") + ": " + counted(count, "row"), kLineBytes);
+  const auto rows = step->getArray("changes");
+  const std::size_t kept = rows.isNull() ? 0 : rows->size();
+  const std::size_t shown = verbose ? kept : std::min(kept, kRows);
+  std::size_t named = 0;
+  for (; named < shown; ++named) {
+    const auto row = rows->getObject(static_cast<unsigned>(named));
+    if (row.isNull() || row->size() == 0) break;  // The step returns nothing but the key.
+    text += line(6, row_text(row), verbose ? kAll : kLineBytes);
+  }
+  const auto more = count - static_cast<std::int64_t>(named);
+  if (named > 0 && more > 0) {
+    text += line(6, fmt::format("... and {} more{}", more, verbose ? ", which are not kept" : ""),
+                 kAll, Style::faint);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string brief(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return printable(text);
+  std::size_t end = bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return printable(text.substr(0, end)) + "...";
+}
+
+std::string line(std::size_t indent, std::string_view text, std::size_t bytes, Style style) {
+  return std::string(indent, ' ') + styled(style, brief(text, bytes)) + "\n";
+}
+
+std::string lines(std::size_t indent, std::string_view text, std::size_t bytes, Style style) {
+  static const std::size_t columns = terminal_columns();
+  const std::size_t width = columns > indent + 20 ? columns - indent : kAll;
+  const std::string shown = brief(text, bytes);
+  std::string out;
+  for (std::string_view rest = shown; !rest.empty();) {
+    const auto blank = rest.size() <= width ? std::string_view::npos : rest.rfind(' ', width);
+    const auto end = blank == 0 ? std::string_view::npos : blank;
+    out += std::string(indent, ' ') + styled(style, rest.substr(0, end)) + "\n";
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return out;
+}
+
+Object parse_detail(const std::optional<std::string>& detail) {
+  if (!detail) return {};
+  try {
+    Poco::JSON::Parser parser(new Poco::JSON::ParseHandler(true));
+    return parser.parse(*detail).extract<Object>();
+  } catch (const Poco::Exception&) {
+    return {};
+  }
+}
+
+std::string member_text(const Object& object, const std::string& name) {
+  return object && object->has(name) ? value_text(object->get(name)) : std::string();
+}
+
+std::string message_text(const Object& detail) {
+  const std::string sqlstate = member_text(detail, "sqlstate");
+  return member_text(detail, "message") +
+         (sqlstate.empty() ? "" : fmt::format(" (SQLSTATE {})", sqlstate));
+}
+
+std::string members_text(const Object& detail, const std::vector<std::string_view>& told,
+                         bool verbose) {
+  std::string text;
+  if (!detail) return text;
+  for (const auto& name : detail->getNames()) {
+    const auto value = detail->get(name);
+    if (std::find(told.begin(), told.end(), name) != told.end()) continue;
+    std::string shown = value_text(value);
+    std::string shown_name = name;
+    if (name.ends_with("_ms") && value.isInteger()) {
+      shown_name.resize(name.size() - 3);
+      shown = format_duration(std::chrono::milliseconds(value.convert<std::int64_t>()));
+    }
+    text += line(4, fmt::format("{}: {}", shown_name, shown), verbose ? kAll : kLineBytes);
+  }
+  return text;
+}
+
+std::optional<std::string> steps_text(const Object& detail, bool verbose) {
+  try {
+    std::string text;
+    const auto steps = detail ? detail->getArray("steps") : Poco::JSON::Array::Ptr();
+    if (steps.isNull()) return std::nullopt;
+    for (unsigned i = 0; i < steps->size(); ++i) text += step_text(steps->getObject(i), verbose);
+    return text;
+  } catch (const Poco::Exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace converge::cli
