@@ -76,7 +76,7 @@ std::string table_of(const Statistics& statistics, bool unicode) {
   std::vector<std::vector<Table::Cell>> rows;
   rows.push_back({});
   for (const char* head :
-       {"passes", "corrected", "changes", "failures", "slowest", "pass", "last correction"}) {
+       {"PASSES", "CORRECTED", "CHANGES", "FAILURES", "SLOWEST", "PASS", "LAST CORRECTION"}) {
     rows.back().push_back({head, Style::faint});
   }
   for (const auto& one : statistics.convergers) rows.push_back(numbers_of(one));
@@ -86,7 +86,7 @@ std::string table_of(const Statistics& statistics, bool unicode) {
   Table table;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     auto& row = rows[i];
-    Table::Cell name{"converger", Style::faint};
+    Table::Cell name{"CONVERGER", Style::faint};
     if (i > 0) {
       name = {shortened_name(printable(statistics.convergers[i - 1].converger), kWidest - taken,
                              unicode),
