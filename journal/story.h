@@ -88,7 +88,7 @@ class StoryReader {
  public:
   /// A label is looked for among so many of the newest entries, as no index has it: what can be
   /// read in some milliseconds.
-  static constexpr std::int64_t kLabelEntries = 32'768;
+  static constexpr std::int64_t kLabelEntries = 24'576;
 
   /// Throws like `Reader`.
   explicit StoryReader(const std::filesystem::path& file);

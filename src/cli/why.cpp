@@ -87,8 +87,7 @@ void require_known(journal::StoryReader& reader, const std::vector<std::string>&
     throw Error(ErrorKind::usage,
                 fmt::format("the journal has no converger {}", brief(name, kNameBytes)),
                 near ? fmt::format("Did you mean {}?", printable(*near))
-                     : std::string("`converge list` lists them; one that never acted is not in "
-                                   "the journal."));
+                     : printable(fmt::format("It has {}.", fmt::join(names, ", "))));
   }
 }
 

@@ -201,6 +201,7 @@ BOOST_AUTO_TEST_CASE(unknown_converger_is_a_usage_error_with_a_suggestion) {
   BOOST_TEST(result.status == 2);
   BOOST_TEST(contains(result.err, "converge: error: the journal has no converger archvie\n"));
   BOOST_TEST(contains(result.err, "converge: hint: Did you mean archive?"));
+  BOOST_TEST(contains(call({"why", "1", "--converger", "a"}).err, "hint: It has archive."));
   correct("clusters", "id = 2");
   const auto others = call({"why", "1", "--converger", "clusters"});
   BOOST_TEST(others.status == 1);
