@@ -1,6 +1,8 @@
 #include "journal/chain.h"
 
 #include <algorithm>
+#include <cstring>
+#include <endian.h>
 
 namespace converge::journal {
 namespace {
@@ -12,9 +14,8 @@ constexpr char kBlob = 3;
 
 void put_number(std::string& out, char tag, std::uint64_t value) {
   std::array<char, 9> bytes{tag};
-  for (std::size_t index = 1; index < bytes.size(); ++index) {
-    bytes[index] = static_cast<char>((value >> (64 - 8 * index)) & 0xff);
-  }
+  const std::uint64_t big_endian = htobe64(value);
+  std::memcpy(bytes.data() + 1, &big_endian, sizeof big_endian);
   out.append(bytes.data(), bytes.size());
 }
 

@@ -202,9 +202,11 @@ void Reader::newest(const Filter& filter, const std::function<void(const StoredE
   implementation_->reading([&](SQLite::Database&) { implementation_->newest(filter, entry); });
 }
 
-Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  return implementation_->reading(
-      [&](SQLite::Database& database) { return Verifier(database, progress).run(); });
+Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)>& progress,
+                            const std::optional<KeptHead>& kept) {
+  return implementation_->reading([&](SQLite::Database& database) {
+    return Verifier(implementation_->file_, database, progress, kept).run();
+  });
 }
 
 std::map<std::string, LastPass> Reader::last_passes() {

@@ -33,9 +33,16 @@ struct Filter {
   bool bookkeeping = true;   ///< Also `txn` and `outcome` entries, which other entries tell about.
 };
 
+/// The newest entry at some time, as it was kept outside of the journal.
+struct KeptHead {
+  std::int64_t seq = 0;
+  std::string hash;  ///< Hexadecimal, lower case.
+};
+
 /// What `verify` found.
 struct Verification {
-  std::int64_t entries = 0;
+  std::int64_t entries = 0;     ///< Verified: all, or those before the first bad one.
+  std::int64_t pruned_seq = 0;  ///< The last entry that is not there any more, or 0.
   std::int64_t head_seq = 0;
   std::string head_hash;                   ///< Hexadecimal.
   std::optional<std::int64_t> broken_seq;  ///< The first bad entry, or none: the journal is whole.
@@ -55,9 +62,14 @@ class Reader {
 
   /// Walks the whole chain, recomputing every hash, and compares it with the recorded head; also
   /// that seq has no gap, that dictionaries, details and definition texts have the digests under
-  /// the chain, and that `unsettled` agrees with the log. `progress(done, total)` is called now and
-  /// then.
-  Verification verify(const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+  /// the chain, that blocks have the times and hashes of their entries, and that `unsettled` agrees
+  /// with the log. Uses all cores. `progress(done, total)` is called now and then, by this thread.
+  ///
+  /// A journal that was rewritten as a whole, hashes and all, is only found with a head that was
+  /// `kept` elsewhere: that entry must be there with that very hash. One before `pruned_seq` is not
+  /// compared, since its hash is gone.
+  Verification verify(const std::function<void(std::int64_t, std::int64_t)>& progress = {},
+                      const std::optional<KeptHead>& kept = std::nullopt);
 
   std::map<std::string, LastPass> last_passes();
   std::map<std::string, Hold> holds();

@@ -1,69 +1,89 @@
 #include "journal/verify.h"
 
 #include "journal/database.h"
-#include "journal/entry.h"
+#include "src/base/error.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace converge::journal {
 namespace {
 
-/// A read transaction of about ten milliseconds.
-constexpr std::int64_t kPageEntries = 4096;
-
-constexpr const char* kPage =
-    "select seq, time_us, kind, pass, definition, actor, txn, subject, label, count, outcome,"
-    " detail, detail_sha, hash from entry where seq > ? and seq <= ? order by seq limit ?";
+/// Some 80,000 entries.
+constexpr int kStretchBlocks = 16;
+constexpr std::int64_t kStretchEntries = 80'000;
+/// Each has a connection with a page cache of 2 MiB.
+constexpr std::int64_t kMostThreads = 8;
 
 std::optional<std::int64_t> number_in(const SQLite::Column& column) {
   return column.isNull() ? std::nullopt : std::optional<std::int64_t>(column.getInt64());
 }
 
-/// Valid until the statement's next step.
-std::string_view bytes_in(const SQLite::Column& column) {
-  const auto* bytes = static_cast<const char*>(column.getBlob());
-  return {bytes == nullptr ? "" : bytes, static_cast<std::size_t>(column.getBytes())};
-}
-
-std::optional<std::string_view> text_in(const SQLite::Column& column) {
-  return column.isNull() ? std::nullopt : std::optional(bytes_in(column));
-}
-
-std::optional<std::pair<std::int64_t, std::int64_t>> times_in(const SQLite::Column& least,
-                                                              const SQLite::Column& greatest) {
+std::optional<TimesUs> times_in(const SQLite::Column& least, const SQLite::Column& greatest) {
   return least.isNull() ? std::nullopt
-                        : std::optional(std::pair(least.getInt64(), greatest.getInt64()));
+                        : std::optional(TimesUs(least.getInt64(), greatest.getInt64()));
 }
 
 }  // namespace
 
-Verifier::Verifier(SQLite::Database& database,
-                   const std::function<void(std::int64_t, std::int64_t)>& progress)
-    : database_(database), progress_(progress), chain_(Digest{}) {}
+Verifier::Verifier(const std::filesystem::path& file, SQLite::Database& database,
+                   const std::function<void(std::int64_t, std::int64_t)>& progress,
+                   const std::optional<KeptHead>& kept)
+    : file_(file), database_(database), progress_(progress), kept_(kept) {}
 
 Verification Verifier::run() {
-  try {
-    read_bounds();
-    read_names();
-    walk();
-    check_end();
-    check_unsettled();
-  } catch (const Defect& defect) {
-    result_.broken_seq = defect.seq;
-    result_.reason = defect.reason;
-  } catch (const SQLite::Exception& error) {
-    if (!is_corruption(error)) {
-      throw;
+  do {
+    result_ = {};
+    proven_seq_ = 0;
+    try {
+      verify_once();
+    } catch (const Defect& defect) {
+      result_.broken_seq = defect.seq;
+      result_.reason = defect.reason;
+    } catch (const SQLite::Exception& error) {
+      if (!is_corruption(error)) {
+        throw;
+      }
+      result_.broken_seq = proven_seq_ + 1;
+      result_.reason = fmt::format("the file is damaged: {}", error.what());
     }
-    result_.broken_seq = seq_ + 1;
-    result_.reason = fmt::format("the file is damaged: {}", error.what());
-  }
+  } while (result_.broken_seq && was_pruned_meanwhile());
+  const auto sound = std::min(result_.broken_seq.value_or(INT64_MAX) - 1, result_.head_seq);
+  result_.entries = std::max<std::int64_t>(sound - bounds_.pruned_seq, 0);
   return std::move(result_);
 }
 
+void Verifier::verify_once() {
+  read_bounds();
+  names_ = read_names(database_);
+  walk();
+  walk_from_complaint();
+  proven_seq_ = bounds_.head_seq;
+  check_end();
+  check_blocks();
+  check_unsettled();
+  check_kept();
+  if (progress_ && proven_seq_ > bounds_.pruned_seq) {
+    progress_(proven_seq_ - bounds_.pruned_seq, proven_seq_ - bounds_.pruned_seq);
+  }
+}
+
+/// Then what was missing may be what was pruned. It ends, as each time there is less to prune.
+bool Verifier::was_pruned_meanwhile() {
+  try {
+    SQLite::Statement row(database_, "select pruned_seq from chain");
+    return row.executeStep() && row.getColumn(0).getInt64() > bounds_.pruned_seq;
+  } catch (const SQLite::Exception&) {
+    return false;  // What was found is worse than that.
+  }
+}
+
 void Verifier::read_bounds() {
+  bounds_ = {};
   SQLite::Statement row(database_,
                         "select journal_id, pruned_seq, pruned_hash, head_seq, head_hash,"
                         " block_first_seq, block_min_us, block_max_us,"
@@ -71,235 +91,257 @@ void Verifier::read_bounds() {
   if (!row.executeStep()) {
     throw Defect{1, "the table chain is empty"};
   }
-  pruned_seq_ = seq_ = row.getColumn(1).getInt64();
-  const auto before = digest_of(bytes_in(row.getColumn(2)));
-  if (!before || (pruned_seq_ == 0 && *before != first_hash(bytes_in(row.getColumn(0))))) {
-    throw Defect{pruned_seq_ + 1, "the hash before the first entry is not that of this journal"};
+  bounds_.journal_id = row.getColumn(0).getString();
+  bounds_.pruned_seq = proven_seq_ = result_.pruned_seq = row.getColumn(1).getInt64();
+  bounds_.head_seq = result_.head_seq = row.getColumn(3).getInt64();
+  bounds_.head_hash = row.getColumn(4).getString();
+  result_.head_hash = hex(bounds_.head_hash);
+  bounds_.open_block_first_seq = row.getColumn(5).getInt64();
+  bounds_.open_block_us = times_in(row.getColumn(6), row.getColumn(7));
+  greatest_seq_ = number_in(row.getColumn(8)).value_or(bounds_.pruned_seq);
+  const auto before = digest_of(row.getColumn(2).getString());
+  if (!before || (bounds_.pruned_seq == 0 && *before != first_hash(bounds_.journal_id))) {
+    throw Defect{bounds_.pruned_seq + 1,
+                 "the hash before the first entry is not that of this journal"};
   }
-  chain_.go_on_after(*before);
-  result_.head_seq = row.getColumn(3).getInt64();
-  result_.head_hash = hex(bytes_in(row.getColumn(4)));
-  open_block_first_seq_ = row.getColumn(5).getInt64();
-  open_block_us_ = times_in(row.getColumn(6), row.getColumn(7));
-  greatest_seq_ = number_in(row.getColumn(8)).value_or(pruned_seq_);
-  if (const auto least = number_in(row.getColumn(9)); least && *least <= pruned_seq_) {
+  bounds_.pruned_hash = *before;
+  if (const auto least = number_in(row.getColumn(9)); least && *least <= bounds_.pruned_seq) {
     throw Defect{*least, "the entry stands before the start of the chain"};
   }
 }
 
-// Dictionaries.
-
-// What is there already stays as it is: the entry at hand refers to it.
-void Verifier::read_names() {
-  read_dictionary(kinds_, "kind");
-  read_dictionary(outcomes_, "outcome");
-  read_actors();
-  read_definitions();
-}
-
-void Verifier::read_dictionary(Names& names, const char* table) {
-  SQLite::Statement row(database_, fmt::format("select id, name from {}", table));
-  while (row.executeStep()) {
-    names.try_emplace(row.getColumn(0).getInt64(), Name{.text = row.getColumn(1).getString()});
-  }
-}
-
-void Verifier::read_actors() {
-  SQLite::Statement row(database_, "select id, name, build from actor");
-  while (row.executeStep()) {
-    actors_.try_emplace(row.getColumn(0).getInt64(), Name{.text = row.getColumn(1).getString(),
-                                                          .build = row.getColumn(2).getInt64()});
-  }
-}
-
-void Verifier::read_definitions() {
-  SQLite::Statement row(database_, "select id, name, version, text from definition");
-  while (row.executeStep()) {
-    Name definition{.text = row.getColumn(1).getString(), .version = row.getColumn(2).getString()};
-    const auto text = text_in(row.getColumn(3));
-    if (text.has_value() != !definition.version.empty()) {
-      definition.defect = "is missing";
-    } else if (text && hex(sha_.update(*text).finish()) != definition.version) {
-      definition.defect = "was edited";
-    }
-    definitions_.try_emplace(row.getColumn(0).getInt64(), std::move(definition));
-  }
-}
-
-const Verifier::Name& Verifier::look_up(const Names& names, std::int64_t number, const char* what) {
-  auto found = names.find(number);
-  if (found == names.end()) {
-    read_names();  // Perhaps it is younger than the walk.
-    found = names.find(number);
-  }
-  if (found == names.end()) {
-    throw Defect{seq_, fmt::format("its {} {} has no name", what, number)};
-  }
-  return found->second;
-}
-
-// Entries.
+// The walk.
 
 void Verifier::walk() {
-  SQLite::Statement row(database_, kPage);
-  bool more = true;
-  while (more) {
-    row.bind(1, seq_);
-    row.bind(2, result_.head_seq);
-    row.bind(3, kPageEntries);
-    more = false;
-    while (row.executeStep()) {
-      check_row(row);
-      ++result_.entries;
-      more = true;
+  handed_out_seq_ = bounds_.pruned_seq;
+  handed_out_hash_ = bounds_.pruned_hash;
+  done_ = 0;
+  complaint_.reset();
+  unsettled_.clear();
+  end_ = {.hash = bounds_.pruned_hash};
+  const auto stretches = (bounds_.head_seq - bounds_.pruned_seq) / kStretchEntries + 1;
+  const auto threads = std::min<std::int64_t>(
+      {std::max<std::int64_t>(std::thread::hardware_concurrency(), 1), kMostThreads, stretches});
+  {
+    std::vector<std::jthread> helpers;
+    try {
+      while (static_cast<std::int64_t>(helpers.size()) + 1 < threads) {
+        helpers.emplace_back([this] { work(false); });
+      }
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that there are do it all.
     }
-    row.reset();
-    if (progress_ && more) {
-      progress_(seq_ - pruned_seq_, result_.head_seq - pruned_seq_);
-    }
+    work(true);
+  }
+  if (failure_) {
+    std::rethrow_exception(failure_);
   }
 }
 
-void Verifier::check_row(SQLite::Statement& row) {
-  ChainFields fields;
-  fields.seq = row.getColumn(0).getInt64();
-  if (fields.seq != seq_ + 1) {
-    throw Defect{seq_ + 1, "the entry is missing"};
+/// `tells` the progress: one thread does, the caller's.
+void Verifier::work(bool tells) {
+  try {
+    work_off(tells);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
   }
-  seq_ = fields.seq;
-  fields.time_us = row.getColumn(1).getInt64();
-  fields.pass = number_in(row.getColumn(3));
-  fields.txn = number_in(row.getColumn(6));
-  fields.subject = text_in(row.getColumn(7));
-  fields.label = text_in(row.getColumn(8));
-  fields.count = number_in(row.getColumn(9));
-  fields.detail_sha = text_in(row.getColumn(12));
-  fill_names(row, fields);
-  check_detail(row, fields);
-  if (bytes_of(chain_.extend(fields)) != bytes_in(row.getColumn(13))) {
-    throw Defect{seq_, "its hash is not that of its content and the entries before it"};
-  }
-  follow_block(fields.time_us);
-  follow_unsettled(fields);
 }
 
-void Verifier::fill_names(SQLite::Statement& row, ChainFields& fields) {
-  fields.kind = look_up(kinds_, row.getColumn(2).getInt64(), "kind").text;
-  const auto& actor = look_up(actors_, row.getColumn(5).getInt64(), "actor");
-  fields.actor = actor.text;
-  fields.build = actor.build;
-  if (const auto outcome = number_in(row.getColumn(10))) {
-    fields.outcome = look_up(outcomes_, *outcome, "outcome").text;
-  }
-  if (const auto number = number_in(row.getColumn(4))) {
-    const auto& definition = look_up(definitions_, *number, "definition");
-    fields.definition = definition.text;
-    fields.definition_version = definition.version;
-    if (!definition.defect.empty()) {
-      throw Defect{seq_, fmt::format("the text of its definition {} {} {}", definition.text,
-                                     definition.version, definition.defect)};
+void Verifier::work_off(bool tells) {
+  const auto database = connect();
+  StretchWalk walk(*database, names_, bounds_);
+  while (const auto stretch = next_stretch()) {
+    try {
+      walk.begin(*stretch);
+      std::int64_t entries = 0;
+      while ((entries = walk.next_page()) > 0) {
+        if (!proceed(*stretch, entries, tells)) {
+          return;
+        }
+      }
+      finish(*stretch, walk);
+    } catch (const Defect&) {
+      complain(*stretch);
     }
   }
 }
 
-void Verifier::check_detail(SQLite::Statement& row, const ChainFields& fields) {
-  const auto detail = text_in(row.getColumn(11));
-  if (!detail && fields.detail_sha && !was_redacted(fields)) {
-    throw Defect{seq_, "its detail is missing and no later entry says that it was redacted"};
+std::unique_ptr<SQLite::Database> Verifier::connect() const {
+  auto database = open_for_reading(file_);
+  SQLite::Statement row(*database, "select journal_id from chain");
+  if (!row.executeStep() || row.getColumn(0).getString() != bounds_.journal_id) {
+    throw Error(ErrorKind::failure,
+                fmt::format("journal {} was replaced while it was read", file_.string()),
+                "Run the command again; what was there before may have been moved aside.");
   }
-  if (detail && bytes_of(sha_.update(*detail).finish()) != fields.detail_sha) {
-    throw Defect{seq_, "its detail was edited"};
+  row.reset();
+  return database;
+}
+
+std::optional<Stretch> Verifier::next_stretch() {
+  const std::lock_guard lock(mutex_);
+  if (complaint_ || failure_ || handed_out_seq_ >= bounds_.head_seq) {
+    return std::nullopt;
+  }
+  Stretch stretch{.after = handed_out_seq_, .before = handed_out_hash_, .last = bounds_.head_seq};
+  if (const auto cut = cut_after(handed_out_seq_)) {
+    stretch.last = cut->last;
+    stretch.closing = cut->closing;
+    handed_out_hash_ = *cut->closing;
+  }
+  handed_out_seq_ = stretch.last;
+  return stretch;
+}
+
+/// The last entry of a block and its hash; nullopt when the rest should stay in one piece, which
+/// includes that the blocks cannot be read: the walk will tell where.
+std::optional<Stretch> Verifier::cut_after(std::int64_t seq) {
+  try {
+    SQLite::Statement row(database_,
+                          "select last_seq, hash from block where last_seq > ? and last_seq < ?"
+                          " order by last_seq limit 1 offset ?");
+    row.bind(1, seq);
+    row.bind(2, std::min(bounds_.open_block_first_seq, bounds_.head_seq));
+    row.bind(3, kStretchBlocks - 1);
+    if (!row.executeStep()) {
+      return std::nullopt;
+    }
+    const auto closing = digest_of(row.getColumn(1).getString());
+    return closing ? std::optional(Stretch{.last = row.getColumn(0).getInt64(), .closing = closing})
+                   : std::nullopt;
+  } catch (const SQLite::Exception& error) {
+    if (!is_corruption(error)) {
+      throw;
+    }
+    return std::nullopt;
   }
 }
 
-bool Verifier::was_redacted(const ChainFields& fields) {
-  if (!fields.subject) {
-    return false;
+/// Whether the rest of the stretch still matters.
+bool Verifier::proceed(const Stretch& stretch, std::int64_t entries, bool tells) {
+  std::int64_t done = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    done = done_ += entries;
+    if (failure_ || (complaint_ && complaint_->after < stretch.after)) {
+      return false;
+    }
   }
-  SQLite::Statement row(database_,
-                        "select 1 from entry where subject = ? and kind = ? and seq > ? limit 1");
-  row.bind(1, std::string(*fields.subject));
-  row.bind(2, static_cast<std::int64_t>(Kind::redact));
-  row.bind(3, fields.seq);
-  return row.executeStep();
+  if (tells && progress_) {
+    progress_(done, bounds_.head_seq - bounds_.pruned_seq);
+  }
+  return true;
 }
 
-// Blocks: searching by time trusts them, so one that lies would hide entries.
-
-void Verifier::begin_block() {
-  SQLite::Statement row(
-      database_, "select last_seq, min_time_us, max_time_us, hash from block where first_seq = ?");
-  row.bind(1, seq_);
-  if (!row.executeStep()) {
-    throw Defect{seq_, "the block that begins with it is missing"};
+void Verifier::complain(const Stretch& stretch) {
+  const std::lock_guard lock(mutex_);
+  if (!complaint_ || stretch.after < complaint_->after) {
+    complaint_ = stretch;
   }
-  block_ = Block{.last_seq = row.getColumn(0).getInt64(),
-                 .recorded_us = {row.getColumn(1).getInt64(), row.getColumn(2).getInt64()},
-                 .hash = std::string(bytes_in(row.getColumn(3)))};
 }
 
-void Verifier::follow_block(std::int64_t time_us) {
-  if (!block_ && seq_ < open_block_first_seq_) {
-    begin_block();
-  }
-  found_us_ = found_us_ ? std::pair(std::min(found_us_->first, time_us),
-                                    std::max(found_us_->second, time_us))
-                        : std::pair(time_us, time_us);
-  if (!block_ || seq_ < block_->last_seq) {
+void Verifier::finish(const Stretch& stretch, const StretchWalk& walk) {
+  if (stretch.closing && (walk.inside_block() || walk.hash() != stretch.closing)) {
+    complain(stretch);
     return;
   }
-  if (found_us_ != block_->recorded_us || bytes_of(chain_.hash()) != block_->hash) {
-    throw Defect{seq_, "the block that ends with it has other times or another hash"};
-  }
-  block_.reset();
-  found_us_.reset();
-}
-
-// Outcomes.
-
-void Verifier::follow_unsettled(const ChainFields& fields) {
-  if (fields.kind == name_of(Kind::txn) && fields.outcome == name_of(Outcome::pending)) {
-    unsettled_.insert(fields.seq);
-  } else if (fields.kind == name_of(Kind::outcome) && fields.txn) {
-    unsettled_.erase(*fields.txn);
+  const std::lock_guard lock(mutex_);
+  unsettled_.insert(walk.unsettled().begin(), walk.unsettled().end());
+  if (stretch.last == bounds_.head_seq) {
+    end_ = {.hash = walk.hash(), .inside_block = walk.inside_block(), .times_us = walk.times_us()};
   }
 }
+
+/// All stretches before it had nothing to complain of, so its start is proven.
+void Verifier::walk_from_complaint() {
+  if (!complaint_) {
+    return;
+  }
+  const Stretch rest{
+      .after = complaint_->after, .before = complaint_->before, .last = bounds_.head_seq};
+  StretchWalk walk(database_, names_, bounds_);
+  walk.begin(rest);
+  while (walk.next_page() > 0) {
+  }
+  finish(rest, walk);
+}
+
+// The end.
 
 void Verifier::check_end() {
-  if (seq_ < result_.head_seq) {
-    throw Defect{seq_ + 1, fmt::format("the entry is missing, and so are all others up to {}",
-                                       result_.head_seq)};
+  if (bytes_of(end_.hash) != bounds_.head_hash) {
+    throw Defect{bounds_.head_seq, "the recorded head has another hash"};
   }
-  if (hex(chain_.hash()) != result_.head_hash) {
-    throw Defect{seq_, "the recorded head has another hash"};
+  if (greatest_seq_ > bounds_.head_seq) {
+    throw Defect{bounds_.head_seq + 1, "the entry stands after the recorded head"};
   }
-  if (greatest_seq_ > result_.head_seq) {
-    throw Defect{result_.head_seq + 1, "the entry stands after the recorded head"};
-  }
-  if (block_ || found_us_ != open_block_us_) {
-    throw Defect{seq_, "the recorded times of the newest entries are others"};
+  if (end_.inside_block || end_.times_us != bounds_.open_block_us) {
+    throw Defect{bounds_.head_seq, "the recorded times of the newest entries are others"};
   }
 }
 
-/// Derived, but recovery trusts it. Transactions may have been settled since the walk began.
+/// The walk went from block to block and passed over one that none leads to.
+void Verifier::check_blocks() {
+  SQLite::Statement row(
+      database_,
+      "select first_seq from (select first_seq,"
+      " lag(last_seq, 1, first_seq - 1) over (order by first_seq) as before from block"
+      " where first_seq < ?) where first_seq <> before + 1 limit 1");
+  row.bind(1, bounds_.open_block_first_seq);
+  if (row.executeStep()) {
+    throw Defect{row.getColumn(0).getInt64(), "a block begins with it inside of another"};
+  }
+}
+
+/// Derived, but recovery trusts it. Transactions may have been settled since the walk began, or in
+/// another stretch.
 void Verifier::check_unsettled() {
   SQLite::Statement row(database_, "select seq from unsettled where seq <= ? order by seq");
-  row.bind(1, result_.head_seq);
+  row.bind(1, bounds_.head_seq);
   std::set<std::int64_t> listed;
   while (row.executeStep()) {
     listed.insert(row.getColumn(0).getInt64());
   }
-  SQLite::Statement outcome(database_, "select 1 from entry where kind = 4 and txn = ?");
+  SQLite::Statement outcome(database_, "select min(seq) from entry where kind = 4 and txn = ?");
   for (const auto seq : unsettled_) {
     outcome.bind(1, seq);
-    if (!outcome.executeStep() && listed.erase(seq) == 0) {
+    outcome.executeStep();
+    const auto settled = number_in(outcome.getColumn(0));
+    outcome.reset();
+    if (settled && *settled <= bounds_.head_seq) {
+      continue;
+    }
+    if (listed.erase(seq) == 0 && !settled) {
       throw Defect{seq, "it has no outcome and is not listed as unsettled"};
     }
-    listed.erase(seq);
-    outcome.reset();
   }
   if (!listed.empty()) {
     throw Defect{*listed.begin(), "it is listed as unsettled and is not"};
+  }
+}
+
+/// The chain proves itself against nothing but what is in the same file; this is the witness.
+void Verifier::check_kept() {
+  if (!kept_ || kept_->seq < bounds_.pruned_seq) {
+    return;
+  }
+  if (kept_->seq > bounds_.head_seq) {
+    throw Defect{bounds_.head_seq + 1,
+                 fmt::format("the entry is missing, and so are all others up to {}, the head that "
+                             "was kept elsewhere",
+                             kept_->seq)};
+  }
+  std::string hash = hex(bounds_.pruned_hash);
+  if (kept_->seq > bounds_.pruned_seq) {
+    SQLite::Statement row(database_, "select hash from entry where seq = ?");
+    row.bind(1, kept_->seq);
+    hash = row.executeStep() ? hex(row.getColumn(0).getString()) : "";
+  }
+  if (hash != kept_->hash) {
+    throw Defect{kept_->seq, fmt::format("its hash is {} and not the one that was kept elsewhere: "
+                                         "it or entries before it were written anew",
+                                         hash)};
   }
 }
 

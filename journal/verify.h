@@ -1,91 +1,92 @@
 #pragma once
 
-#include "journal/chain.h"
+#include "journal/names.h"
 #include "journal/reader.h"
+#include "journal/stretch.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <cstdint>
+#include <exception>
+#include <filesystem>
 #include <functional>
-#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
-#include <string>
-#include <utility>
 
 namespace converge::journal {
 
-/// Verifies one journal once, in pages of one read transaction each, up to the head that it finds
-/// at the start; what is appended meanwhile is for the next time. Memory is bounded by the page,
-/// the dictionaries and the unsettled transactions. Throws `SQLite::Exception`, except for damaged
-/// pages, which are a finding.
+/// Verifies one journal once, up to the head that it finds at the start; what is appended meanwhile
+/// is for the next time, and a prune meanwhile makes it start over.
+///
+/// The log is cut at the ends of blocks into stretches, which threads with connections of their own
+/// verify independently: each starts from the hash that a block records for its last entry, and
+/// the stretch before proves that hash. Whatever a stretch complains of, a walk from its start, up
+/// to which all is proven, names the first bad entry: a lying block can cost time and hide nothing.
+///
+/// Memory is bounded by the threads, the dictionaries and the unsettled transactions. Throws
+/// `SQLite::Exception`, except for damaged pages, which are a finding, and `Error` when the file is
+/// replaced meanwhile.
 class Verifier {
  public:
-  Verifier(SQLite::Database& database,
-           const std::function<void(std::int64_t, std::int64_t)>& progress);
+  /// `database` is `file`, opened for reading; all must outlive the verifier.
+  Verifier(const std::filesystem::path& file, SQLite::Database& database,
+           const std::function<void(std::int64_t, std::int64_t)>& progress,
+           const std::optional<KeptHead>& kept);
 
   Verification run();
 
  private:
-  /// Ends the walk: the first defect is the one that is reported.
-  struct Defect {
-    std::int64_t seq;
-    std::string reason;
+  /// How the walk ended at the head.
+  struct End {
+    Digest hash{};
+    bool inside_block = false;
+    std::optional<TimesUs> times_us = {};
   };
 
-  struct Name {
-    std::string text;
-    std::int64_t build = 0;    ///< Of an actor.
-    std::string version = {};  ///< Of a definition.
-    std::string defect = {};   ///< Why it is not what it claims to be, or empty.
-  };
-  using Names = std::map<std::int64_t, Name>;
-
-  /// The block that the walk is in, as recorded and as found.
-  struct Block {
-    std::int64_t last_seq = 0;
-    std::pair<std::int64_t, std::int64_t> recorded_us;
-    std::string hash;
-  };
-
+  void verify_once();
+  bool was_pruned_meanwhile();
   void read_bounds();
-  void read_names();
-  void read_dictionary(Names& names, const char* table);
-  void read_actors();
-  void read_definitions();
-  const Name& look_up(const Names& names, std::int64_t number, const char* what);
 
   void walk();
-  void check_row(SQLite::Statement& row);
-  void fill_names(SQLite::Statement& row, ChainFields& fields);
-  void check_detail(SQLite::Statement& row, const ChainFields& fields);
-  bool was_redacted(const ChainFields& fields);
-  void follow_block(std::int64_t time_us);
-  void begin_block();
-  void follow_unsettled(const ChainFields& fields);
-  void check_end();
-  void check_unsettled();
+  void work(bool tells);
+  void work_off(bool tells);
+  std::unique_ptr<SQLite::Database> connect() const;
+  void walk_from_complaint();
 
+  // By all threads.
+  std::optional<Stretch> next_stretch();
+  std::optional<Stretch> cut_after(std::int64_t seq);
+  bool proceed(const Stretch& stretch, std::int64_t entries, bool tells);
+  void complain(const Stretch& stretch);
+  void finish(const Stretch& stretch, const StretchWalk& walk);
+
+  void check_end();
+  void check_blocks();
+  void check_unsettled();
+  void check_kept();
+
+  const std::filesystem::path& file_;
   SQLite::Database& database_;
   const std::function<void(std::int64_t, std::int64_t)>& progress_;
+  const std::optional<KeptHead>& kept_;
   Verification result_;
-  Chain chain_;
-  Sha256 sha_;
 
   // As recorded when the walk began.
-  std::int64_t pruned_seq_ = 0;
+  Bounds bounds_;
   std::int64_t greatest_seq_ = 0;
-  std::int64_t open_block_first_seq_ = 0;
-  std::optional<std::pair<std::int64_t, std::int64_t>> open_block_us_;
+  Names names_;
+  std::int64_t proven_seq_ = 0;
 
-  std::int64_t seq_ = 0;  // The entry that is being looked at, or was last.
-  Names kinds_;
-  Names outcomes_;
-  Names actors_;
-  Names definitions_;
-  std::optional<Block> block_;
-  std::optional<std::pair<std::int64_t, std::int64_t>> found_us_;  // Times in the block so far.
+  std::mutex mutex_;  // Of what follows and, during the walk, of the connection.
+  std::int64_t handed_out_seq_ = 0;
+  Digest handed_out_hash_{};
+  std::int64_t done_ = 0;             // Entries.
+  std::optional<Stretch> complaint_;  // The earliest.
+  std::exception_ptr failure_;
   std::set<std::int64_t> unsettled_;
+  End end_;
 };
 
 }  // namespace converge::journal

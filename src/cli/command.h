@@ -52,6 +52,13 @@ std::function<int()> define_show(CLI::App& app, const Common& common);
 std::function<int()> define_release(CLI::App& app, const Common& common);
 std::function<int()> define_journal(CLI::App& app, const Common& common);
 
+/// A subcommand of `journal`, and what runs it when it was given.
+struct JournalAction {
+  const CLI::App* app;
+  std::function<int()> run;
+};
+JournalAction define_journal_verify(CLI::App& journal, const Common& common);
+
 /// Parses the arguments, dispatches, prints errors; the exit status of the process.
 int main(int argc, char** argv);
 

@@ -2,7 +2,6 @@
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
-#include "src/cli/progress.h"
 
 #include <fmt/core.h>
 
@@ -33,33 +32,6 @@ int read(const journal::Filter& filter, const Common& common) {
   return kDone;
 }
 
-int verify(const Common& common) {
-  const config::Config config = config::load(common.flags);
-  journal::Reader reader(config.journal);
-  Progress progress("verifying");
-  const journal::Verification found =
-      reader.verify([&](auto done, auto total) { progress.show(done, total); });
-  progress.clear();
-  if (common.json()) {
-    JsonObject line;
-    line.add("entries", found.entries)
-        .add("verdict", found.broken_seq ? "broken" : "whole")
-        .add("head_seq", found.head_seq)
-        .add("head_hash", found.head_hash)
-        .add("broken_seq", found.broken_seq);
-    if (found.broken_seq) line.add("message", found.reason);
-    print(line.line());
-  } else if (!found.broken_seq) {
-    print(fmt::format("{}: {} verified, head {} {}\n", styled(Style::good, "whole"),
-                      counted(found.entries, "entry", "entries"), found.head_seq, found.head_hash));
-  }
-  if (!found.broken_seq) return kDone;
-  throw Error(ErrorKind::failure,
-              fmt::format("the journal is broken at entry {}: {}", *found.broken_seq, found.reason),
-              "Somebody or something changed the file behind converge's back; keep a copy of it "
-              "and compare it with a backup.");
-}
-
 }  // namespace
 
 std::function<int()> define_journal(CLI::App& app, const Common& common) {
@@ -71,12 +43,10 @@ std::function<int()> define_journal(CLI::App& app, const Common& common) {
       ->type_name("NAME");
   app.add_option("--subject", filter->subject, "only of the subject with this key")
       ->type_name("KEY");
-  CLI::App* check =
-      app.add_subcommand("verify", "recompute the hash chain; exit 1 if it is broken");
-  check->footer("\nExamples:\n  converge journal verify\n  converge journal verify -o json");
+  const auto check = define_journal_verify(app, common);
   app.require_subcommand(0, 1);
   return [filter, check, &common] {
-    if (check->parsed()) return verify(common);
+    if (check.app->parsed()) return check.run();
     // Transactions and their outcomes are told with the inconsistencies they settle.
     filter->bookkeeping = common.json();
     return read(*filter, common);
