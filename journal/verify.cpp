@@ -281,16 +281,20 @@ void Verifier::check_end() {
   }
 }
 
-/// The walk went from block to block and passed over one that none leads to.
+/// The walk went from block to block, as far as the recorded open block let it, and passed over one
+/// that none leads to. The open block itself may have been sealed meanwhile, with younger entries.
 void Verifier::check_blocks() {
   SQLite::Statement row(
       database_,
       "select first_seq from (select first_seq,"
       " lag(last_seq, 1, first_seq - 1) over (order by first_seq) as before from block"
-      " where first_seq < ?) where first_seq <> before + 1 limit 1");
-  row.bind(1, bounds_.open_block_first_seq);
+      " where first_seq < :open or last_seq <= :head)"
+      " where first_seq <> before + 1 or first_seq >= :open limit 1");
+  row.bind(":open", bounds_.open_block_first_seq);
+  row.bind(":head", bounds_.head_seq);
   if (row.executeStep()) {
-    throw Defect{row.getColumn(0).getInt64(), "a block begins with it inside of another"};
+    throw Defect{row.getColumn(0).getInt64(),
+                 "the block that begins with it does not belong there"};
   }
 }
 

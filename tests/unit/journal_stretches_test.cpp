@@ -172,6 +172,14 @@ BOOST_AUTO_TEST_CASE(block_inside_of_another_is_found) {
   BOOST_TEST(verify().broken_seq.value_or(0) == first);
 }
 
+BOOST_AUTO_TEST_CASE(blocks_that_the_recorded_open_block_covers_are_found) {
+  const auto first = first_of(2);
+  BOOST_TEST(broken_after("update chain set block_first_seq = " + std::to_string(first) +
+                          ", (block_min_us, block_max_us) = (select min(time_us), max(time_us)"
+                          " from entry where seq >= " +
+                          std::to_string(first) + ")") == first);
+}
+
 BOOST_AUTO_TEST_CASE(moved_end_of_a_block_is_found) {
   // It would be the end of a stretch, with the hash that the entry there really has.
   const auto last = last_of(16);
