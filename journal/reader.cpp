@@ -23,9 +23,11 @@ constexpr const char* kColumns =
     "select e.seq, e.time_us, e.kind, e.pass, d.name, d.version, a.name, a.build, e.txn, e.subject,"
     " e.label, e.count, e.outcome, e.detail, e.hash,"
     " case when e.kind in (1, 3) then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.seq)"
+    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.seq"
+    "    order by o.outcome is 5 limit 1)"
     " when e.kind = 2 then"
-    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.txn) end"
+    "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.txn"
+    "    order by o.outcome is 5 limit 1) end"
     " from entry e left join definition d on d.id = e.definition"
     " left join actor a on a.id = e.actor";
 
