@@ -1,6 +1,7 @@
 #include "journal/reader.h"
 #include "src/cli/command.h"
 #include "src/cli/history.h"
+#include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 
@@ -19,6 +20,7 @@ constexpr std::size_t kAligned = 200;
 int read(const journal::Filter& filter, const Common& common) {
   const config::Config config = config::load(common.flags);
   journal::Reader reader(config.journal);
+  tell_what_was_pruned(config.journal);
   Table table;
   std::size_t rows = 0;
   reader.newest(filter, [&](const journal::StoredEntry& entry) {
@@ -36,6 +38,7 @@ int read(const journal::Filter& filter, const Common& common) {
 int verify(const Common& common) {
   const config::Config config = config::load(common.flags);
   journal::Reader reader(config.journal);
+  tell_what_was_pruned(config.journal);
   Progress progress("verifying");
   const journal::Verification found =
       reader.verify([&](auto done, auto total) { progress.show(done, total); });
@@ -74,8 +77,10 @@ std::function<int()> define_journal(CLI::App& app, const Common& common) {
   CLI::App* check =
       app.add_subcommand("verify", "recompute the hash chain; exit 1 if it is broken");
   check->footer("\nExamples:\n  converge journal verify\n  converge journal verify -o json");
+  const auto upkeep = add_journal_upkeep(app, common);
   app.require_subcommand(0, 1);
-  return [filter, check, &common] {
+  return [filter, check, upkeep, &common] {
+    if (const auto status = upkeep()) return *status;
     if (check->parsed()) return verify(common);
     // Transactions and their outcomes are told with the inconsistencies they settle.
     filter->bookkeeping = common.json();
