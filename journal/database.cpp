@@ -3,6 +3,7 @@
 #include "journal/schema.h"
 #include "src/base/clock.h"
 #include "src/base/digest.h"
+#include "src/base/version.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
@@ -22,16 +23,6 @@ constexpr int kBusyTimeoutMs = 10'000;
 constexpr std::size_t kJournalIdBytes = 16;
 
 std::string reason_of(int error) { return std::generic_category().message(error); }
-
-/// A file or a rename is on disk only when its directory is.
-void sync_directory_of(const std::filesystem::path& file) {
-  const auto directory = file.has_parent_path() ? file.parent_path() : ".";
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    ::fsync(descriptor);
-    ::close(descriptor);
-  }
-}
 
 /// SQLite would create it with the mode that the umask leaves. Only a file that is not there is
 /// opened here: closing any descriptor of a database drops the locks that SQLite has on it.
@@ -64,7 +55,18 @@ void configure(SQLite::Database& database) {
   database.exec("pragma journal_size_limit = 67108864");
 }
 
-void require_ours(const std::filesystem::path& file, const SchemaState& state) {
+/// The newest build that has written it: one that knows its schema.
+std::string needed_build(SQLite::Database& database) {
+  try {
+    const auto build = database.execAndGet("select max(build) from actor").getInt64();
+    return build > 0 ? fmt::format("build {} or newer", build) : "a newer build";
+  } catch (const SQLite::Exception&) {
+    return "a newer build";  // Nobody knows what its tables are.
+  }
+}
+
+void require_ours(const std::filesystem::path& file, SQLite::Database& database,
+                  const SchemaState& state) {
   if (state.application_id != kApplicationId) {
     throw Error(ErrorKind::usage, fmt::format("{} is not a journal of converge", file.string()),
                 "It is another program's SQLite database and was left as it is: name another file "
@@ -72,9 +74,10 @@ void require_ours(const std::filesystem::path& file, const SchemaState& state) {
   }
   if (state.version > kSchemaVersion) {
     throw Error(ErrorKind::usage,
-                fmt::format("journal {} has schema {}, and this build of converge knows only {}",
-                            file.string(), state.version, kSchemaVersion),
-                "A newer build of converge has written it: run that one, or update this one.");
+                fmt::format("journal {} has schema {}, and build {} of converge knows only {}",
+                            file.string(), state.version, build_number(), kSchemaVersion),
+                fmt::format("It was written by a newer converge: use {} of it, or update this one.",
+                            needed_build(database)));
   }
 }
 
@@ -84,17 +87,6 @@ std::unique_ptr<SQLite::Database> open_read_only(const std::string& name, int fl
   keep_wal_on_close(*database);
   schema_state(*database);  // Opening reads nothing yet.
   return database;
-}
-
-/// `file` as an SQLite URI (https://www.sqlite.org/uri.html).
-std::string immutable_uri(const std::filesystem::path& file) {
-  std::string uri = "file:";
-  for (const char byte : std::filesystem::absolute(file).string()) {
-    uri += byte == '?' || byte == '#' || byte == '%'
-               ? fmt::format("%{:02X}", static_cast<unsigned char>(byte))
-               : std::string(1, byte);
-  }
-  return uri + "?immutable=1";
 }
 
 bool is_missing_wal(const std::filesystem::path& file, const SQLite::Exception& error) {
@@ -112,7 +104,7 @@ std::unique_ptr<SQLite::Database> open_somehow(const std::filesystem::path& file
     if (!is_missing_wal(file, error)) {
       throw;
     }
-    return open_read_only(immutable_uri(file), SQLite::OPEN_URI);
+    return open_read_only(uri_of(file, "immutable=1"), SQLite::OPEN_URI);
   }
 }
 
@@ -142,6 +134,25 @@ std::optional<FileIdentity> identity_of(const std::filesystem::path& file) {
   return FileIdentity{status.st_dev, status.st_ino};
 }
 
+void sync_directory_of(const std::filesystem::path& file) {
+  const auto directory = file.has_parent_path() ? file.parent_path() : ".";
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+}
+
+std::string uri_of(const std::filesystem::path& file, std::string_view parameter) {
+  std::string uri = "file:";
+  for (const char byte : std::filesystem::absolute(file).string()) {
+    uri += byte == '?' || byte == '#' || byte == '%'
+               ? fmt::format("%{:02X}", static_cast<unsigned char>(byte))
+               : std::string(1, byte);
+  }
+  return fmt::format("{}?{}", uri, parameter);
+}
+
 OpenedDatabase open_for_writing(const std::filesystem::path& file) {
   if (!identity_of(file)) {
     create_private_file(file);
@@ -153,12 +164,14 @@ OpenedDatabase open_for_writing(const std::filesystem::path& file) {
   opened.identity = identity_of(file).value_or(FileIdentity{});
   const auto state = schema_state(*opened.database);
   if (!state.empty) {
-    require_ours(file, state);
+    require_ours(file, *opened.database, state);
   }
   configure(*opened.database);
   if (state.empty) {
     create_schema(*opened.database, hex(random_bytes(kJournalIdBytes)));
     opened.begun = true;
+  } else if (state.version < kSchemaVersion) {
+    migrate_schema(*opened.database);
   }
   return opened;
 }
@@ -171,7 +184,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& 
   }
   try {
     auto database = open_somehow(file);
-    require_ours(file, schema_state(*database));
+    require_ours(file, *database, schema_state(*database));
     return database;
   } catch (const SQLite::Exception& error) {
     if ((error.getErrorCode() & 0xff) == SQLITE_NOTADB) {

@@ -27,6 +27,9 @@ struct FileIdentity {
 /// Nullopt when there is no such file.
 std::optional<FileIdentity> identity_of(const std::filesystem::path& file);
 
+/// A file or a rename is on disk only when its directory is.
+void sync_directory_of(const std::filesystem::path& file);
+
 /// The exclusive flock on FILE.lock, from construction to destruction.
 ///
 /// Every write transaction and its checkpoint, opening and moving aside happen under it: between
@@ -52,11 +55,16 @@ struct OpenedDatabase {
   bool begun = false;  ///< There was none, or an empty file.
 };
 
-/// Opens a journal for writing, or begins one (file 0600). To be called under the `FileLock`.
+/// Opens a journal for writing, migrating an older schema, or begins one (file 0600). To be called
+/// under the `FileLock`.
 ///
 /// Throws `Error{usage}`, and leaves the file alone, when it is somebody else's database or of a
 /// newer schema; `Error{failure}` when it may not be written; `SQLite::Exception` for the rest.
 OpenedDatabase open_for_writing(const std::filesystem::path& file);
+
+/// What SQLite is to open for reading only, as a URI (https://www.sqlite.org/uri.html) with a
+/// parameter such as `mode=ro`.
+std::string uri_of(const std::filesystem::path& file, std::string_view parameter);
 
 /// Opens a journal for reading only, without checkpoints. Throws like `Reader`.
 std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& file);

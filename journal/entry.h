@@ -15,7 +15,7 @@ enum class Kind : std::int64_t {
   txn = 1,        ///< A PostgreSQL transaction that is about to commit.
   inconsistency,  ///< A subject found wrong, with the steps that set it right.
   attempt,        ///< One try of a step outside the database.
-  outcome,        ///< How a `txn` or an `attempt` ended; at most one for each.
+  outcome,        ///< How a `txn` or an `attempt` ended; one for each, two if a person settled it.
   failure,        ///< A subject, or a whole pass, that could not be set right.
   pass,           ///< A pass that did, failed or was stopped.
   hold,           ///< A limit stopped a pass.

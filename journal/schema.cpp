@@ -107,14 +107,36 @@ create index entry_subject on entry (subject) where subject is not null;
 create index entry_definition on entry (definition) where definition is not null;
 create index entry_rare on entry (kind) where kind > 4;
 create index entry_unhappy on entry (outcome) where kind = 4 and outcome > 2;
-create unique index entry_outcome on entry (txn) where kind = 4;  -- At most one outcome.
 
 create trigger entry_update before update on entry begin
   select raise(abort, 'journal entries are append-only');
 end;
-create trigger entry_delete before delete on entry begin
+)sql";
+
+// What version 2 has and version 1 had otherwise or not at all.
+constexpr const char* kSinceVersion2 = R"sql(
+create unique index entry_outcome on entry (txn, outcome is 5)  -- At most one outcome, and another
+  where kind = 4;                                   -- one where it was 'unknown' and a person knew.
+
+create trigger entry_delete before delete on entry
+when old.seq > (select pruned_seq from chain) begin
   select raise(abort, 'journal entries are append-only');
 end;
+
+create table archive (  -- What was pruned, and where it went.
+  last_seq integer primary key,    -- The last entry in it.
+  time_us integer not null,        -- When it was pruned.
+  max_time_us integer not null,    -- The greatest time in it.
+  file text not null
+) strict;
+)sql";
+
+constexpr const char* kDropVersion1 = R"sql(
+drop view "transaction";
+drop view step;
+drop view inconsistency;
+drop trigger entry_delete;
+drop index entry_outcome;
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -138,7 +160,8 @@ select
 from entry e
 join actor a on a.id = e.actor
 left join definition d on d.id = e.definition
-left join entry s on s.kind = 4 and s.txn = e.txn
+left join entry s on s.seq = (
+  select seq from entry where kind = 4 and txn = e.txn order by outcome is 5 limit 1)
 left join outcome so on so.id = s.outcome
 left join outcome eo on eo.id = e.outcome
 where e.kind = 2
@@ -176,7 +199,8 @@ select
 from entry e
 join actor a on a.id = e.actor
 left join definition d on d.id = e.definition
-left join entry s on s.kind = 4 and s.txn = e.seq
+left join entry s on s.seq = (
+  select seq from entry where kind = 4 and txn = e.seq order by outcome is 5 limit 1)
 left join outcome so on so.id = s.outcome
 left join outcome eo on eo.id = e.outcome
 where e.kind = 1
@@ -206,17 +230,28 @@ void begin_chain(SQLite::Database& database, const std::string& journal_id) {
 }  // namespace
 
 void create_schema(SQLite::Database& database, const std::string& journal_id) {
-  // Neither can be chosen inside a transaction, nor the page size later.
+  // None can be chosen inside a transaction, nor the first two later.
   database.exec("pragma page_size = 8192");
+  database.exec("pragma auto_vacuum = incremental");
   database.exec("pragma journal_mode = wal");
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   database.exec(kTables);
   database.exec(kIndices);
+  database.exec(kSinceVersion2);
   database.exec(kViews);
   fill_dictionary(database, "kind", Kind::clock);
   fill_dictionary(database, "outcome", Outcome::unknown);
   begin_chain(database, journal_id);
   database.exec(fmt::format("pragma application_id = {}", kApplicationId));
+  database.exec(fmt::format("pragma user_version = {}", kSchemaVersion));
+  transaction.commit();
+}
+
+void migrate_schema(SQLite::Database& database) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  database.exec(kDropVersion1);
+  database.exec(kSinceVersion2);
+  database.exec(kViews);
   database.exec(fmt::format("pragma user_version = {}", kSchemaVersion));
   transaction.commit();
 }

@@ -24,7 +24,7 @@ Error has_outcome(std::int64_t txn, Outcome outcome) {
 
 bool is_second_outcome(const SQLite::Exception& error) {
   return error.getExtendedErrorCode() == SQLITE_CONSTRAINT_UNIQUE &&
-         std::string_view(error.what()).find("entry.txn") != std::string_view::npos;
+         std::string_view(error.what()).find("entry_outcome") != std::string_view::npos;
 }
 
 }  // namespace

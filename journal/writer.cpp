@@ -90,7 +90,9 @@ Writer::Writer(SQLite::Database& database, std::string actor, const DefinitionTe
       insert_(database, "insert into entry values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
       add_unsettled_(database, "insert into unsettled values (?)"),
       drop_unsettled_(database, "delete from unsettled where seq = ?"),
-      outcome_of_(database, "select outcome from entry where kind = 4 and txn = ?") {
+      outcome_of_(database,
+                  "select outcome from entry where kind = 4 and txn = ?"
+                  " order by outcome is 5 limit 1") {
   // Reads the chain and the last entry: damage there is found on opening and not in mid-pass.
   read_chain_.executeStep();
   read_chain_.reset();

@@ -47,7 +47,7 @@ class Writer {
   std::int64_t append(const Entry& entry, std::int64_t time_us,
                       const std::optional<Digest>& detail_sha = std::nullopt);
 
-  /// The outcome entry of a transaction or an attempt.
+  /// The outcome of a transaction or an attempt; of two, the one that is not `unknown`.
   std::optional<Outcome> outcome_of(std::int64_t txn);
   std::optional<Kind> kind_of(std::int64_t seq);
 

@@ -61,13 +61,6 @@ struct JournalAction {
 };
 JournalAction define_journal_verify(CLI::App& journal, const Common& common);
 
-/// A subcommand of `journal`, and what runs it when it was given.
-struct JournalAction {
-  const CLI::App* app;
-  std::function<int()> run;
-};
-JournalAction define_journal_verify(CLI::App& journal, const Common& common);
-
 /// Parses the arguments, dispatches, prints errors; the exit status of the process.
 int main(int argc, char** argv);
 

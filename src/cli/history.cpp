@@ -64,7 +64,8 @@ std::string what_happened(const journal::StoredEntry& stored) {
     case Kind::txn:
       return "transaction " + detail_text(stored, "xid");
     case Kind::outcome:
-      return fmt::format("entry {} settled", entry.txn.value_or(0));
+      return fmt::format("entry {} settled", entry.txn.value_or(0)) +
+             (entry.detail ? ": " + detail_text(stored, "reason") : "");
     case Kind::hold:
       return fmt::format("held {}: {} to correct, {} allowed", detail_text(stored, "digest"),
                          entry.count.value_or(0), detail_text(stored, "allowed"));
@@ -73,6 +74,12 @@ std::string what_happened(const journal::StoredEntry& stored) {
     case Kind::recovery:
       return fmt::format("recovery: {} {}", detail_text(stored, "reason"),
                          detail_text(stored, "moved_to"));
+    case Kind::prune:
+      return fmt::format("{} moved to {}", counted(entry.count.value_or(0), "entry", "entries"),
+                         detail_text(stored, "archive"));
+    case Kind::redact:
+      return fmt::format("{} redacted: {}", counted(entry.count.value_or(0), "entry", "entries"),
+                         detail_text(stored, "reason"));
     default:
       return std::string(journal::name_of(entry.kind));
   }

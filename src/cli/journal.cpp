@@ -3,6 +3,7 @@
 #include "src/cli/command.h"
 #include "src/cli/entry_filter.h"
 #include "src/cli/history.h"
+#include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/pager.h"
 
@@ -114,6 +115,7 @@ int read(const JournalRequest& request, const Common& common) {
   // Transactions and their outcomes are told with the inconsistencies they settle.
   filter.bookkeeping = common.json() || !filter.outcomes.empty() || filter.pass.has_value();
   const std::int64_t head = reader.head().seq;
+  tell_what_was_pruned(config.journal);
   const Pager pager(!request.follow && !request.no_pager);
   Printer printer(common, request.filter.steps());
   const auto add = [&](const journal::StoredEntry& entry) {
@@ -139,9 +141,11 @@ std::function<int()> define_journal(CLI::App& app, const Common& common) {
   app.add_flag("-r,--reverse", request->reverse, "newest first")->excludes(follow);
   app.add_flag("--no-pager", request->no_pager, "print to a terminal without a pager");
   const auto check = define_journal_verify(app, common);
+  const auto upkeep = add_journal_upkeep(app, common);
   app.require_subcommand(0, 1);
-  return [request, check, &common] {
+  return [request, check, upkeep, &common] {
     if (check.app->parsed()) return check.run();
+    if (const auto status = upkeep()) return *status;
     return read(*request, common);
   };
 }

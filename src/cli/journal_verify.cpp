@@ -1,6 +1,7 @@
 #include "journal/reader.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 
@@ -65,6 +66,7 @@ int verify(const std::optional<std::string>& kept, const Common& common) {
   const auto head = kept ? std::optional(parse_head(*kept)) : std::nullopt;
   const config::Config config = config::load(common.flags);
   journal::Reader reader(config.journal);
+  tell_what_was_pruned(config.journal);
   Progress progress("verifying");
   const journal::Verification found =
       reader.verify([&](auto done, auto total) { progress.show(done, total); }, head);

@@ -5,6 +5,7 @@
 #include "src/base/clock.h"
 #include "src/base/process.h"
 #include "src/base/text.h"
+#include "src/cli/keep.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 #include "src/cli/summary.h"
@@ -228,6 +229,18 @@ std::vector<std::string> chosen(const PassRequest& request, const convergers::Re
   return due(registry, config, wall_time_us());
 }
 
+/// Archives what is too old for the journal; false where that failed, which is told.
+bool kept(const config::Config& config, const std::string& actor, const Common& common) {
+  try {
+    const auto done = keep_journal(config, actor);
+    if (done && !common.quiet) print_notice(*done);
+    return true;
+  } catch (const Error& error) {
+    print_error(error.within("[journal] keep"));
+    return false;
+  }
+}
+
 /// Prints why a file is broken.
 void print_broken(const convergers::Broken& broken) { print_error(broken.error); }
 
@@ -346,6 +359,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
     results.push_back(engine::run_pass(*registry.find(name), context));
     printer.result(results.back(), context);
   }
+  if (workplace.journal && !interrupted()) unfinished |= !kept(config, actor, common);
   return exit_status(results, broken || unfinished, request.exit_code);
 }
 

@@ -4,6 +4,7 @@
 #include "src/base/time_expression.h"
 #include "src/cli/command.h"
 #include "src/cli/histogram.h"
+#include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 
@@ -207,6 +208,7 @@ int show(const Options& options, const Common& common) {
   }
   const config::Config config = config::load(common.flags);
   journal::Reader reader(config.journal);
+  tell_what_was_pruned(config.journal);
   Progress progress("reading");
   const auto statistics = reader.statistics(
       {.first_us = since.first_us, .last_us = until.last_us, .convergers = options.convergers},

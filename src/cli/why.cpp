@@ -2,6 +2,7 @@
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/detail_text.h"
+#include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/story_text.h"
 
@@ -130,6 +131,7 @@ class Teller {
 int why(const WhyRequest& request, const Common& common) {
   const config::Config config = config::load(common.flags);
   journal::StoryReader reader(config.journal);
+  tell_what_was_pruned(config.journal);
   journal::StoryFilter filter = request.filter;
   require_known(reader, filter.convergers);
   const journal::FoundSubject found = reader.find(filter);

@@ -84,7 +84,7 @@ class FileReader {
           {"connect_timeout", duration(config_.connect_timeout)},
           {"lock_timeout", duration(config_.lock_timeout)}}},
         {"convergers", {{"directory", path(config_.convergers)}}},
-        {"journal", {{"file", path(config_.journal)}}},
+        {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
         {"variables", {}},
     };
     const auto found = sections.find(std::string(key.str()));

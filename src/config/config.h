@@ -25,6 +25,7 @@ struct Config {
   std::chrono::milliseconds lock_timeout{2'000};
   std::filesystem::path convergers;
   std::filesystem::path journal;
+  std::chrono::milliseconds journal_keep{0};  ///< Older entries are archived; 0: never.
   std::map<std::string, std::string> variables;
 };
 

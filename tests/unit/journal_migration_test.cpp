@@ -1,0 +1,108 @@
+#define BOOST_TEST_DYN_LINK
+#include "journal/database.h"
+#include "journal/extent.h"
+#include "journal/schema.h"
+#include "tests/unit/journal_fixture.h"
+#include "tests/unit/journal_version1.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <sys/stat.h>
+
+namespace {
+
+using namespace converge;
+using namespace converge::journal;
+using namespace converge::tests;
+
+/// A journal as a build of schema 1 left it: two transactions, the first committed.
+struct Version1 : JournalFixture {
+  Version1() {
+    const auto made = directory / "made.db";
+    {
+      Journal journal(made, "daemon", {});
+      PassId pass;
+      append_txn(journal, pass, 3, "a");
+      journal.append_outcome(pass, journal_definition(), 1, Outcome::committed);
+      append_txn(journal, pass, 2, "b");
+    }
+    std::filesystem::create_directory(file.parent_path());
+    write_text(file, "");
+    ::chmod(file.c_str(), 0600);
+    std::string sql = "pragma page_size = 8192; pragma journal_mode = wal;";
+    sql += kVersion1Tables;
+    sql += "attach '" + made.string() + "' as made;";
+    for (const char* table :
+         {"kind", "outcome", "actor", "definition", "entry", "block", "chain", "unsettled"}) {
+      sql += std::string("insert into ") + table + " select * from made." + table + ";";
+    }
+    run_sql(file, sql + "detach made;" + kVersion1Rest +
+                      "pragma application_id = 1129207367; pragma user_version = 1");
+    BOOST_REQUIRE(ask_sql(file, "pragma application_id") == std::to_string(kApplicationId));
+  }
+
+  std::string version() const { return ask_sql(file, "pragma user_version"); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(journal_migration, Version1)
+
+BOOST_AUTO_TEST_CASE(reader_reads_version_1_as_it_is) {
+  BOOST_TEST(entries().size() == 8u);
+  BOOST_TEST((entries()[1].settled == Outcome::committed));
+  BOOST_TEST(!verify().broken_seq.has_value());
+  BOOST_TEST(extent_of(file).archives.empty());
+  BOOST_TEST(extent_of(file).head.seq == 8);
+  BOOST_TEST(version() == "1");
+}
+
+BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
+  const auto before = entries();
+  {
+    auto journal = open();
+    BOOST_TEST(version() == "2");
+    BOOST_TEST(journal.unsettled().size() == 1u);
+    PassId pass{1};
+    journal.append_outcome(pass, journal_definition(), 6, Outcome::rolled_back);
+    append_txn(journal, pass, 1, "c");
+  }
+  const auto after = entries();
+  BOOST_REQUIRE(after.size() == before.size() + 3);
+  for (std::size_t index = 0; index < before.size(); ++index) {
+    BOOST_TEST(after[index].hash == before[index].hash);
+  }
+  BOOST_TEST(!verify().broken_seq.has_value());
+  BOOST_TEST(notices.empty());
+}
+
+BOOST_AUTO_TEST_CASE(migrated_file_has_the_schema_of_a_new_one) {
+  open();
+  const auto fresh = directory / "made.db";
+  const std::string all =
+      "select group_concat(sql, char(10)) from (select sql from sqlite_schema order by name)";
+  BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
+}
+
+BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
+  run_sql(file, "create table archive (mine)");
+  BOOST_TEST((error_of([&] { open(); }).kind() == ErrorKind::failure));
+  BOOST_TEST(version() == "1");
+  BOOST_TEST(ask_sql(file, "select count(*) from inconsistency") == "5");
+  BOOST_TEST(entries().size() == 8u);
+  run_sql(file, "drop table archive");
+  open();
+  BOOST_TEST(version() == "2");
+}
+
+BOOST_AUTO_TEST_CASE(newer_schema_names_the_build_that_is_needed) {
+  run_sql(file, "pragma user_version = 3; update actor set build = 321");
+  for (const auto& error : {error_of([&] { open(); }), error_of([&] { verify(); }),
+                            error_of([&] { extent_of(file); })}) {
+    BOOST_TEST((error.kind() == ErrorKind::usage));
+    BOOST_TEST(std::string(error.what()).find("has schema 3") != std::string::npos);
+    BOOST_TEST(error.hint().find("build 321 or newer") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
