@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <clocale>
 #include <cmath>
 #include <langinfo.h>
-#include <locale.h>
 #include <string_view>
 
 namespace converge::cli {

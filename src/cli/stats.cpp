@@ -45,7 +45,7 @@ std::string short_number(std::int64_t number) {
 /// `120ms`, `4.2s`, `2m3s`.
 std::string short_duration(std::int64_t ms) {
   if (ms < 1000) return fmt::format("{}ms", ms);
-  if (ms < 60'000) return fmt::format("{:.1f}s", static_cast<double>(ms / 100) / 10);
+  if (ms < 60'000) return fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
   return format_duration(std::chrono::seconds(ms / 1000));
 }
 
@@ -74,8 +74,7 @@ void align_right(std::vector<std::vector<Table::Cell>>& rows) {
 }
 
 std::string table_of(const Statistics& statistics, bool unicode) {
-  std::vector<std::vector<Table::Cell>> rows;
-  rows.push_back({});
+  std::vector<std::vector<Table::Cell>> rows(1);
   for (const char* head :
        {"PASSES", "CORRECTED", "CHANGES", "FAILURES", "SLOWEST", "PASS", "LAST CORRECTION"}) {
     rows.back().push_back({head, Style::faint});
