@@ -25,11 +25,10 @@ constexpr std::size_t kSeqsAtOnce = 4096;
 
 std::vector<StoredEntry> read_page(SQLite::Database& database, std::span<const std::int64_t> seqs,
                                    Search::Order order) {
-  SQLite::Statement row(
-      database,
-      fmt::format("select {} from {} where e.seq in ({}) order by e.seq {}", kEntryColumns,
-                  kEntryTables, fmt::join(seqs, ", "),
-                  order == Search::Order::oldest_first ? "asc" : "desc"));
+  SQLite::Statement row(database,
+                        fmt::format("select {} from {} where e.seq in ({}) order by e.seq {}",
+                                    kEntryColumns, kEntryTables, fmt::join(seqs, ", "),
+                                    order == Search::Order::oldest_first ? "asc" : "desc"));
   std::vector<StoredEntry> page;
   for (std::size_t bytes = 0; bytes < kPageBytes && row.executeStep();) {
     page.push_back(entry_in(row));

@@ -80,7 +80,9 @@ void add_common_options(CLI::App& app, Common& common) {
       ->type_name("DIR");
   group->add_option("--journal", common.flags.journal, "journal file (CONVERGE_JOURNAL)")
       ->type_name("FILE");
-  group->add_option("-o,--output", common.output, "short or full (for people), or json (an object a line)")
+  group
+      ->add_option("-o,--output", common.output,
+                   "short or full (for people), or json (an object a line)")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"short", "full", "json"}));
   group->add_option("--color", common.color, "auto, always or never")

@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(unsettled_is_compared_across_stretches) {
 BOOST_AUTO_TEST_CASE(kept_head_is_compared) {
   const auto kept = [&](std::int64_t seq) {
     return Head{seq, ask_sql(file, "select lower(hex(hash)) from entry where seq = " +
-                                           std::to_string(seq))};
+                                       std::to_string(seq))};
   };
   const auto broken = [&](const Head& head) {
     return Reader(file).verify({}, head).broken_seq.value_or(0);
