@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 namespace converge::journal {
 namespace {
@@ -20,7 +21,7 @@ void copy_pages(SQLite::Database& source, const std::filesystem::path& target,
   copy.exec("pragma journal_mode = off");
   copy.exec("pragma synchronous = off");
   SQLite::Backup steps(copy, "main", source, "main");
-  while (steps.executeStep(kStepPages) != 101 /* SQLITE_DONE */) {
+  while (steps.executeStep(kStepPages) != SQLITE_DONE) {
     if (progress) {
       const std::int64_t total = steps.getTotalPageCount();
       progress(UpkeepStage::copying, total - steps.getRemainingPageCount(), total);
@@ -32,7 +33,7 @@ void copy_pages(SQLite::Database& source, const std::filesystem::path& target,
 }  // namespace
 
 Verification verify_copy(const std::filesystem::path& copy, const UpkeepProgress& progress) {
-  const auto found = Reader(copy).verify([&](std::int64_t done, std::int64_t total) {
+  auto found = Reader(copy).verify([&](std::int64_t done, std::int64_t total) {
     if (progress) {
       progress(UpkeepStage::verifying, done, total);
     }
@@ -60,7 +61,7 @@ Verification backup(const std::filesystem::path& file, const std::filesystem::pa
     throw copy_error(
         target, fmt::format("{} (SQLite code {})", error.what(), error.getExtendedErrorCode()));
   }
-  const auto found = verify_copy(partial.path(), progress);
+  auto found = verify_copy(partial.path(), progress);
   fault_point("backup.verified");
   partial.finish();
   return found;

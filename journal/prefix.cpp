@@ -3,6 +3,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <optional>
 
 namespace converge::journal {
@@ -42,11 +43,11 @@ bool shorten(SQLite::Database& database, Prefix& prefix) {
     const char* first;
     const char* reason;
   };
-  constexpr Rule kRules[] = {
+  constexpr std::array<Rule, 3> kRules = {{
       {kFirstUnsettled, "transaction {} has no outcome yet"},
       {kFirstSplit, "the outcome of transaction {} is not old enough"},
       {kFirstRedactedLater, "entry {} was redacted, and the entry that says so is not old enough"},
-  };
+  }};
   for (const auto& rule : kRules) {
     if (const auto seq = ask(database, rule.first, prefix.last_seq);
         seq && *seq > prefix.before_first_seq) {

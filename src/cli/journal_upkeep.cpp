@@ -39,7 +39,7 @@ std::string entries_of(std::int64_t count) { return counted(count, "entry", "ent
 
 /// A reason that is written into the journal for good.
 std::string required_reason(const std::string& text) {
-  const std::string reason(trim(text));
+  std::string reason(trim(text));
   if (reason.empty()) {
     throw Error(ErrorKind::usage, "--reason is empty", "Say why: it is kept in the journal.");
   }

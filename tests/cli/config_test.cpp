@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(unknown_key_is_refused_with_its_place_and_the_nearest) {
                   "3:3: unknown key database.lock_timeuot", "Did you mean lock_timeout?");
   require_refused("\n[databse]\n", "2:2: unknown key databse", "Did you mean database?");
   require_refused("[journal]\npath = \"/x\"\n", "2:1: unknown key journal.path",
-                  "Known are: file.");
+                  "Known are: file, keep.");
   require_refused("colour = true\n", "1:1: unknown key colour",
                   "Known are: convergers, database, journal, variables.");
 }
@@ -156,6 +156,8 @@ BOOST_AUTO_TEST_CASE(value_of_the_wrong_kind_is_refused_with_its_place) {
   require_refused("[database]\nurl = 5\n", "2:7: the value must be a string",
                   "Put it in double quotes.");
   require_refused("[database]\nlock_timeout = \"soon\"\n", "2:16: not a duration",
+                  R"(Write it as "500ms", "10s" or "1m30s".)");
+  require_refused("[journal]\nkeep = \"forever\"\n", "2:8: not a duration",
                   R"(Write it as "500ms", "10s" or "1m30s".)");
   require_refused("[database]\nlock_timeout = \"0s\"\n", "2:16: not a duration",
                   R"(Write it as "500ms", "10s" or "1m30s".)");
