@@ -60,29 +60,6 @@ std::vector<journal::Outcome> outcomes_of(const std::vector<std::string>& names)
   return outcomes;
 }
 
-/// One that has done nothing yet has no entries, but is not unknown.
-void require_known(const std::vector<std::string>& names, journal::Reader& reader,
-                   const config::Config& config) {
-  auto known = reader.convergers();
-  for (const std::string& name : names) {
-    if (name.find_first_of("*?[") != std::string::npos) continue;
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    std::vector<std::string> defined;
-    try {
-      defined = convergers::load_registry(config.convergers).names();
-    } catch (const Error&) {
-      // An auditor's machine has no definitions.
-    }
-    if (std::find(defined.begin(), defined.end(), name) != defined.end()) continue;
-    known.insert(known.end(), defined.begin(), defined.end());
-    const auto near = nearest(name, known);
-    throw Error(ErrorKind::usage, fmt::format("the journal knows no converger {}", printable(name)),
-                near ? fmt::format("Did you mean {}?", *near)
-                     : std::string("`converge list` shows them; a pattern such as 'arch*' is "
-                                   "matched against their names."));
-  }
-}
-
 std::int64_t lines_of(const std::string& text) {
   std::int64_t lines = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), lines);
@@ -126,9 +103,7 @@ void add_filter_options(CLI::App& app, FilterRequest& request) {
       ->type_name("TEXT");
 }
 
-journal::Filter filter_of(const FilterRequest& request, journal::Reader& reader,
-                          const config::Config& config) {
-  require_known(request.convergers, reader, config);
+journal::Filter filter_of(const FilterRequest& request) {
   journal::Filter filter{.convergers = request.convergers,
                          .subject = request.subject,
                          .kinds = kinds_of(request.kinds),
@@ -152,6 +127,28 @@ journal::Filter filter_of(const FilterRequest& request, journal::Reader& reader,
     filter.newest = INT64_MAX;
   }
   return filter;
+}
+
+void require_known_convergers(const std::vector<std::string>& names, journal::Reader& reader,
+                              const config::Config& config) {
+  auto known = reader.convergers();
+  for (const std::string& name : names) {
+    if (name.find_first_of("*?[") != std::string::npos) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::vector<std::string> defined;
+    try {
+      defined = convergers::load_registry(config.convergers).names();
+    } catch (const Error&) {
+      // An auditor's machine has no definitions.
+    }
+    if (std::find(defined.begin(), defined.end(), name) != defined.end()) continue;
+    known.insert(known.end(), defined.begin(), defined.end());
+    const auto near = nearest(name, known);
+    throw Error(ErrorKind::usage, fmt::format("the journal knows no converger {}", printable(name)),
+                near ? fmt::format("Did you mean {}?", *near)
+                     : std::string("`converge list` shows them; a pattern such as 'arch*' is "
+                                   "matched against their names."));
+  }
 }
 
 }  // namespace converge::cli

@@ -31,8 +31,12 @@ struct FilterRequest {
 void add_filter_options(CLI::App& app, FilterRequest& request);
 
 /// Throws `Error{usage}`, with what was probably meant, for what is not a time, a kind, an outcome
-/// or a converger that the journal or a definition knows.
-journal::Filter filter_of(const FilterRequest& request, journal::Reader& reader,
-                          const config::Config& config);
+/// or a number.
+journal::Filter filter_of(const FilterRequest& request);
+
+/// Throws `Error{usage}` with the nearest name for one that neither the journal nor a definition
+/// knows; one that has done nothing yet has no entries, but is not unknown.
+void require_known_convergers(const std::vector<std::string>& names, journal::Reader& reader,
+                              const config::Config& config);
 
 }  // namespace converge::cli

@@ -106,12 +106,13 @@ void follow(const std::filesystem::path& file, journal::Filter filter, std::int6
 }
 
 int read(const JournalRequest& request, const Common& common) {
+  journal::Filter filter = filter_of(request.filter);
   const config::Config config = config::load(common.flags);
   // Before anything is read, so that nothing is appended unseen in between.
   std::optional<journal::Watch> watch;
   if (request.follow) watch.emplace(config.journal);
   journal::Reader reader(config.journal);
-  journal::Filter filter = filter_of(request.filter, reader, config);
+  require_known_convergers(request.filter.convergers, reader, config);
   // Transactions and their outcomes are told with the inconsistencies they settle.
   filter.bookkeeping = common.json() || !filter.outcomes.empty() || filter.pass.has_value();
   const std::int64_t head = reader.head().seq;

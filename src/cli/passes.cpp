@@ -9,6 +9,7 @@
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 #include "src/cli/summary.h"
+#include "src/cli/witness.h"
 #include "src/engine/recovery.h"
 
 #include <fmt/core.h>
@@ -360,6 +361,9 @@ int execute_passes(const PassRequest& request, const Common& common) {
     printer.result(results.back(), context);
   }
   if (workplace.journal && !interrupted()) unfinished |= !kept(config, actor, common);
+  const bool told = std::any_of(results.begin(), results.end(),
+                                [](const engine::PassResult& result) { return result.pass != 0; });
+  if (workplace.journal && told) witness_head(config.journal);
   return exit_status(results, broken || unfinished, request.exit_code);
 }
 
