@@ -35,9 +35,11 @@ enum Column {
   kHash
 };
 
-// From the newest: an entry that says so usually is among the last of its subject.
+// From the newest: an entry that says so usually is among the last of its subject. One that names a
+// converger is about its entries alone.
 constexpr const char* kRedaction =
-    "select 1 from entry where subject = ? and +kind = ? and seq > ? order by seq desc limit 1";
+    "select 1 from entry e left join definition d on d.id = e.definition where e.subject = ?1 and"
+    " +e.kind = ?2 and e.seq > ?3 and (d.name is null or d.name is ?4) order by e.seq desc limit 1";
 
 sqlite3_stmt* prepare(SQLite::Database& database, const char* sql) {
   sqlite3_stmt* statement = nullptr;
@@ -204,6 +206,9 @@ bool StretchWalk::was_redacted(const ChainFields& fields) {
   row.bind(1, std::string(*fields.subject));
   row.bind(2, static_cast<std::int64_t>(Kind::redact));
   row.bind(3, fields.seq);
+  if (fields.definition) {
+    row.bind(4, std::string(*fields.definition));
+  }
   return row.executeStep();
 }
 

@@ -153,6 +153,22 @@ BOOST_AUTO_TEST_CASE(unsettled_must_agree_with_the_log) {
 
 BOOST_AUTO_TEST_CASE(missing_detail_is_whole_only_with_an_entry_that_says_it_was_redacted) {
   BOOST_TEST(broken_after("update entry set detail = null where subject = 'a-1'") == 3);
+  const auto redact = [&](const char* converger) {
+    auto journal = open("bob");
+    PassId pass;
+    journal.append(pass, {.kind = Kind::redact,
+                          .definition = DefinitionId{converger, ""},
+                          .subject = "a-1",
+                          .detail = R"({"reason":"law"})"});
+  };
+  redact("another");
+  BOOST_TEST(verify().broken_seq.value_or(0) == 3);
+  redact("archive_account");
+  BOOST_TEST(verify().broken_seq.value_or(0) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(redaction_that_names_no_converger_is_about_all_of_them) {
+  BOOST_TEST(broken_after("update entry set detail = null where subject = 'a-1'") == 3);
   {
     auto journal = open("bob");
     PassId pass;
