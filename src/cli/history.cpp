@@ -9,6 +9,7 @@
 #include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
 
+#include <charconv>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -39,11 +40,18 @@ std::string detail_text(const journal::StoredEntry& stored, const std::string& m
   return object->has(member) ? printable(object->get(member).toString()) : std::string();
 }
 
+std::int64_t detail_number(const journal::StoredEntry& stored, const std::string& member) {
+  std::int64_t number = 0;
+  const std::string text = detail_text(stored, member);
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 std::string pass_text(const journal::StoredEntry& stored) {
-  std::string text =
-      fmt::format("pass {}: {} of {} corrected, {}", detail_text(stored, "outcome"),
-                  stored.entry.count.value_or(0), detail_text(stored, "examined") + " subjects",
-                  detail_text(stored, "changes") + " changes");
+  std::string text = fmt::format("pass {}: {} of {} corrected, {}", detail_text(stored, "outcome"),
+                                 stored.entry.count.value_or(0),
+                                 counted(detail_number(stored, "examined"), "subject"),
+                                 counted(detail_number(stored, "changes"), "change"));
   if (const std::string message = detail_text(stored, "message"); !message.empty()) {
     text += ": " + message;
   }
