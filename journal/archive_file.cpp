@@ -126,4 +126,26 @@ bool fits(const std::filesystem::path& archive, const std::filesystem::path& jou
   }
 }
 
+bool undoes_redaction(const std::filesystem::path& archive, const std::filesystem::path& journal) {
+  const auto archived = open_for_reading(archive);
+  const auto current = open_for_reading(journal);
+  try {
+    SQLite::Statement erased(
+        *current,
+        "select seq from entry where seq <= ? and detail is null and detail_sha is not null");
+    erased.bind(1, extent_of(archive).head.seq);
+    SQLite::Statement kept(*archived, "select 1 from entry where seq = ? and detail is not null");
+    while (erased.executeStep()) {
+      kept.bind(1, erased.getColumn(0).getInt64());
+      if (kept.executeStep()) {
+        return true;
+      }
+      kept.reset();
+    }
+    return false;
+  } catch (const SQLite::Exception& error) {
+    throw read_error(archive, error);
+  }
+}
+
 }  // namespace converge::journal

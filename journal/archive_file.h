@@ -32,4 +32,8 @@ ArchiveFile read_archive(const std::filesystem::path& archive);
 /// the journal. Throws like `Reader`.
 bool fits(const std::filesystem::path& archive, const std::filesystem::path& journal);
 
+/// Whether the archive has a detail that was redacted in the journal since: it would come back.
+/// Throws like `Reader`.
+bool undoes_redaction(const std::filesystem::path& archive, const std::filesystem::path& journal);
+
 }  // namespace converge::journal

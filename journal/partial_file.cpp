@@ -20,6 +20,19 @@ Error is_there(const std::filesystem::path& file) {
           "Name a file that does not exist; nothing is written over."};
 }
 
+/// SQLite would take what an old WAL holds for the content of the new file.
+void require_nothing_beside(const std::filesystem::path& file) {
+  for (const char* suffix : {"-wal", "-journal"}) {
+    const std::filesystem::path beside = file.string() + suffix;
+    if (!identity_of(beside)) {
+      continue;
+    }
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is there, without its database", printable(beside.string())),
+                "It belongs to a file that was removed: move it away, or name another file.");
+  }
+}
+
 /// File systems that know no RENAME_NOREPLACE get the check and the rename one after the other.
 int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
@@ -53,6 +66,7 @@ PartialFile::PartialFile(const std::filesystem::path& file)
   if (std::filesystem::symlink_status(file_).type() != std::filesystem::file_type::not_found) {
     throw is_there(file_);
   }
+  require_nothing_beside(file_);
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor_ < 0) {
     const auto kind = errno == ENOENT ? ErrorKind::usage : ErrorKind::failure;
@@ -93,6 +107,7 @@ void PartialFile::finish() {
   if (::fsync(descriptor_) != 0) {
     throw copy_error(file_, system_reason(errno));
   }
+  require_nothing_beside(file_);
   if (const int failure = rename_to_new(path_, file_); failure != 0) {
     throw failure == EEXIST ? is_there(file_) : copy_error(file_, system_reason(failure));
   }

@@ -26,8 +26,10 @@ constexpr const char* kFirstRedactedLater =
     "select min(e.seq) from entry e where e.seq <= ?1"
     " and e.subject in (select subject from entry where kind = 15 and kind > 4 and seq > ?1)"
     " and e.detail is null and e.detail_sha is not null"
-    " and not exists (select 1 from entry r where r.kind = 15 and r.subject = e.subject"
-    "                 and r.seq > e.seq and r.seq <= ?1)";
+    " and not exists (select 1 from entry r left join definition d on d.id = r.definition"
+    "                 where r.kind = 15 and r.subject = e.subject and r.seq > e.seq and r.seq <= ?1"
+    "                 and (d.name is null or d.name is"
+    "                      (select name from definition where id = e.definition)))";
 
 std::optional<std::int64_t> ask(SQLite::Database& database, const char* sql, std::int64_t value) {
   SQLite::Statement row(database, sql);

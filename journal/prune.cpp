@@ -104,7 +104,17 @@ void Prune::adopt_archive() {
     throw is_not_ours(archive_);
   }
   const auto archive = read_archive(archive_);
-  if (archive.max_time_us >= before_us_) {  // A backup, perhaps.
+  const auto extent = extent_of(upkeep_.file());
+  const auto* unfinished = extent.unfinished();
+  // What an unfinished prune moves was decided when it was recorded.
+  const bool is_recorded = unfinished != nullptr && unfinished->file == archive_;
+  if (!is_recorded && undoes_redaction(archive_, upkeep_.file())) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} has details that were redacted in the journal since", archive_.string()),
+        "It is an older copy: remove it if nobody may have them, and name another file.");
+  }
+  if (!is_recorded && archive.max_time_us >= before_us_) {  // A backup, perhaps.
     throw Error(ErrorKind::usage,
                 fmt::format("{} exists already, with entries up to {}, later than what is to be "
                             "pruned",

@@ -139,6 +139,12 @@ Head Reader::head() {
   });
 }
 
+std::string Reader::journal_id() {
+  return implementation_->reading([](SQLite::Database& database) {
+    return database.execAndGet("select journal_id from chain").getString();
+  });
+}
+
 bool Reader::is_current() const {
   return identity_of(implementation_->file_) == implementation_->identity_;
 }

@@ -33,6 +33,8 @@ struct Filter {
   std::vector<Kind> kinds = {};
   std::vector<Outcome> outcomes = {};  ///< As settled so far.
   std::optional<std::int64_t> pass = {};
+  std::optional<std::int64_t> txn = {};       ///< A transaction and what belongs to it, by its seq.
+  std::optional<std::int64_t> last_seq = {};  ///< Nothing after this entry.
   std::optional<std::string> actor = {};
   /// In the subject, the label or the detail (as JSON); upper and lower case of ASCII letters are
   /// the same unless there is an upper-case letter in it.
@@ -77,6 +79,8 @@ class Reader {
   void after(std::int64_t seq, const Filter& filter, const Visit& visit);
 
   Head head();
+  /// Random, of the journal and its copies and archives.
+  std::string journal_id();
   /// Whether the file is still the one that was opened: a damaged one is moved aside.
   bool is_current() const;
   /// The convergers that have entries.

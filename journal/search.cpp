@@ -149,6 +149,7 @@ Bounds bounds_of(SQLite::Database& database, const Filter& filter) {
   SQLite::Statement chain(database, "select pruned_seq + 1, head_seq from chain");
   chain.executeStep();
   Bounds bounds{.first = chain.getColumn(0).getInt64(), .last = chain.getColumn(1).getInt64()};
+  if (filter.last_seq) bounds.last = std::min(bounds.last, *filter.last_seq);
   narrow_by_time(database, filter, bounds);
   narrow_by_pass(database, filter, bounds);
   return bounds;
@@ -312,6 +313,11 @@ Search::Search(SQLite::Database& database, const Filter& filter, Order order, st
     bounds.last = std::min(bounds.last, from);
   }
   const std::string condition = condition_of(database, filter);
+  if (filter.txn) {
+    fronts_.push_back({std::make_unique<TransactionSource>(
+        database, filter, order, bounds, std::vector<std::int64_t>{*filter.txn}, condition)});
+    return;
+  }
   auto ranges = ranges_of(database, filter);
   const bool committed = std::find(filter.outcomes.begin(), filter.outcomes.end(),
                                    Outcome::committed) != filter.outcomes.end();

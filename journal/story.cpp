@@ -97,7 +97,9 @@ struct Lookups {
         redaction(database,
                   "select e.seq, e.time_us, a.name, e.detail from entry e"
                   " left join actor a on a.id = e.actor"
-                  " where e.subject = ? and e.kind = 15 and e.seq > ? order by e.seq limit 1") {}
+                  " left join definition d on d.id = e.definition"
+                  " where e.subject = ?1 and e.kind = 15 and e.seq > ?2"
+                  " and (d.name is null or d.name is ?3) order by e.seq limit 1") {}
 
   SQLite::Statement xid;
   SQLite::Statement trigger;
@@ -154,9 +156,9 @@ class StoryReader::Implementation {
 
   std::filesystem::path file_;
   std::unique_ptr<SQLite::Database> database_;
-  // The last that was looked up, which tells of all entries before it; none: of none that follow.
-  std::optional<Redaction> redaction_;
-  bool none_left_ = false;
+  // By converger: the last that was looked up, which tells of all entries before it; none: of none
+  // that follow.
+  std::map<std::string, std::optional<Redaction>> redactions_;
 };
 
 StorySummary StoryReader::Implementation::summary(const StoryFilter& filter) {
@@ -229,13 +231,15 @@ void StoryReader::Implementation::look_around(Lookups& lookups, StoryEntry& stor
     story.trigger = only_text(lookups.trigger);
   }
   if (story.redacted && stored.entry.subject) {
-    if (!redaction_ ? !none_left_ : redaction_->seq < stored.seq) {
+    const std::string converger = stored.entry.definition ? stored.entry.definition->name : "";
+    const auto [known, is_new] = redactions_.try_emplace(converger);
+    if (is_new || (known->second && known->second->seq < stored.seq)) {
       lookups.redaction.bind(1, *stored.entry.subject);
       lookups.redaction.bind(2, stored.seq);
-      redaction_ = only_teller<Redaction>(lookups.redaction);
-      none_left_ = !redaction_;
+      lookups.redaction.bind(3, converger);
+      known->second = only_teller<Redaction>(lookups.redaction);
     }
-    story.redaction = redaction_;
+    story.redaction = known->second;
   }
 }
 
@@ -244,8 +248,7 @@ void StoryReader::Implementation::tell(const StoryFilter& filter, std::int64_t l
   Lookups lookups(*database_);
   Occurrences occurrences;
   const auto condition = condition_of(*database_, filter.convergers);
-  redaction_.reset();
-  none_left_ = false;
+  redactions_.clear();
   for (std::int64_t after = 0; after < last_seq;) {
     auto entries = page(filter, condition, after, last_seq);
     if (entries.empty()) return;  // Pruned meanwhile.

@@ -34,10 +34,7 @@ std::string shortened(std::string text) {
 
 /// A member of an entry's detail as text for one line, or nothing.
 std::string detail_text(const journal::StoredEntry& stored, const std::string& member) {
-  if (!stored.entry.detail) return {};
-  Poco::JSON::Parser parser;
-  const auto object = parser.parse(*stored.entry.detail).extract<Poco::JSON::Object::Ptr>();
-  return object->has(member) ? printable(object->get(member).toString()) : std::string();
+  return printable(member_text(parse_detail(stored.entry.detail), member));
 }
 
 std::int64_t detail_number(const journal::StoredEntry& stored, const std::string& member) {
@@ -58,7 +55,7 @@ std::string pass_text(const journal::StoredEntry& stored) {
   return text;
 }
 
-std::string what_happened(const journal::StoredEntry& stored) {
+std::string happened(const journal::StoredEntry& stored) {
   const journal::Entry& entry = stored.entry;
   switch (entry.kind) {
     case Kind::inconsistency:
@@ -90,6 +87,17 @@ std::string what_happened(const journal::StoredEntry& stored) {
                          detail_text(stored, "reason"));
     default:
       return std::string(journal::name_of(entry.kind));
+  }
+}
+
+constexpr const char* kUnreadable = "its detail cannot be read: see `converge journal verify`";
+
+/// One that was edited must not keep the others from being read.
+std::string what_happened(const journal::StoredEntry& stored) {
+  try {
+    return happened(stored);
+  } catch (const Poco::Exception&) {
+    return kUnreadable;
   }
 }
 
@@ -144,13 +152,16 @@ JsonObject object_of(const journal::StoredEntry& stored, std::string_view kind) 
   return line;
 }
 
+bool is_object(std::string_view json) {
+  return trim(json).starts_with('{') && trim(json).ends_with('}');
+}
+
 /// The steps in the detail of an inconsistency.
 std::vector<Poco::JSON::Object::Ptr> steps_of(const journal::StoredEntry& stored) {
   std::vector<Poco::JSON::Object::Ptr> all;
   if (stored.entry.kind != Kind::inconsistency || !stored.entry.detail) return all;
-  Poco::JSON::Parser parser;
-  const auto steps =
-      parser.parse(*stored.entry.detail).extract<Poco::JSON::Object::Ptr>()->getArray("steps");
+  const auto detail = parse_detail(stored.entry.detail);
+  const auto steps = detail ? detail->getArray("steps") : nullptr;
   for (unsigned i = 0; !steps.isNull() && i < steps->size(); ++i) {
     all.push_back(steps->getObject(i));
   }
@@ -184,7 +195,11 @@ std::string entry_full(const journal::StoredEntry& stored) {
 std::string entry_json(const journal::StoredEntry& stored) {
   JsonObject line = object_of(stored, journal::name_of(stored.entry.kind));
   line.add("count", stored.entry.count);
-  if (stored.entry.detail) line.add_members(*stored.entry.detail);
+  if (const auto& detail = stored.entry.detail; detail && is_object(*detail)) {
+    line.add_members(*detail);
+  } else {
+    line.add("detail", detail);  // It was edited.
+  }
   return line.add("hash", stored.hash).line();
 }
 
@@ -192,8 +207,7 @@ std::vector<std::vector<Table::Cell>> describe_steps(const journal::StoredEntry&
   std::vector<std::vector<Table::Cell>> rows;
   for (const auto& step : steps_of(stored)) {
     rows.push_back(
-        row_of(stored, fmt::format("{} {}", printable(step->getValue<std::string>("title")),
-                                   step->getValue<std::int64_t>("count"))));
+        row_of(stored, printable(member_text(step, "title")) + " " + member_text(step, "count")));
   }
   return rows;
 }
@@ -201,14 +215,9 @@ std::vector<std::vector<Table::Cell>> describe_steps(const journal::StoredEntry&
 std::string steps_json(const journal::StoredEntry& stored) {
   std::string lines;
   for (const auto& step : steps_of(stored)) {
-    std::ostringstream changes;
-    step->getArray("changes")->stringify(changes);
-    lines += object_of(stored, "step")
-                 .add("title", step->getValue<std::string>("title"))
-                 .add("count", step->getValue<std::int64_t>("count"))
-                 .add_raw("changes", changes.str())
-                 .add("hash", stored.hash)
-                 .line();
+    std::ostringstream members;
+    step->stringify(members);
+    lines += object_of(stored, "step").add_members(members.str()).add("hash", stored.hash).line();
   }
   return lines;
 }

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -77,36 +78,90 @@ std::unique_ptr<journal::Reader> reopen(const std::filesystem::path& file) {
   }
 }
 
+/// Prints what is appended, batch by batch, and what a filter by outcome lets through once it is
+/// known how its transaction ended.
+class Follower {
+ public:
+  Follower(journal::Filter filter, std::int64_t seq, Printer& printer)
+      : filter_(std::move(filter)), seq_(seq), printer_(printer) {
+    filter_.newest = INT64_MAX;
+    // How transactions end is told here, as their inconsistencies were printed before they had.
+    if (filter_.kinds.empty()) filter_.bookkeeping = true;
+  }
+
+  void read_on(journal::Reader& reader) {
+    const std::int64_t head = reader.head().seq;
+    if (head == seq_) return;
+    filter_.last_seq = head;
+    reader.after(seq_, filter_, [&](const journal::StoredEntry& entry) {
+      if (entry.entry.txn && !filter_.outcomes.empty()) told_.insert(*entry.entry.txn);
+      printer_.add(entry);
+    });
+    if (!filter_.outcomes.empty()) print_settled(reader, head);
+    seq_ = std::max(seq_, head);
+    printer_.flush();
+  }
+
+  void begin_anew(std::int64_t seq) {
+    seq_ = seq;
+    told_.clear();
+  }
+  std::int64_t seq() const { return seq_; }
+
+ private:
+  /// What was appended before, and matches since its outcome is there.
+  void print_settled(journal::Reader& reader, std::int64_t head) {
+    std::vector<std::int64_t> settled;
+    journal::Filter outcomes{.kinds = {journal::Kind::outcome}, .last_seq = head};
+    reader.after(seq_, outcomes, [&](const journal::StoredEntry& entry) {
+      const std::int64_t txn = entry.entry.txn.value_or(0);
+      if (told_.erase(txn) == 0) settled.push_back(txn);
+    });
+    for (const std::int64_t txn : settled) {
+      journal::Filter of_it = filter_;
+      of_it.txn = txn;
+      of_it.last_seq = seq_;
+      reader.newest(of_it, [&](const journal::StoredEntry& entry) { printer_.add(entry); });
+    }
+  }
+
+  journal::Filter filter_;
+  std::int64_t seq_;
+  Printer& printer_;
+  std::set<std::int64_t> told_;  ///< Transactions that were printed before their outcome was met.
+};
+
 /// Prints what is appended after the entry `seq`, until it is interrupted.
-void follow(const std::filesystem::path& file, journal::Filter filter, std::int64_t seq,
+void follow(const std::filesystem::path& file, const journal::Filter& filter, std::int64_t seq,
             journal::Watch& watch, Printer& printer) {
   constexpr std::chrono::seconds kLongest{2};         // Should the kernel forget to tell.
   constexpr std::chrono::milliseconds kTogether{20};  // A burst is read at once.
-  // How transactions end is told here, as their inconsistencies were printed before they had.
-  if (filter.kinds.empty()) filter.bookkeeping = true;
+  Follower follower(filter, seq, printer);
   auto reader = std::make_unique<journal::Reader>(file);
+  std::string id = reader->journal_id();
   while (true) {
     watch.wait(kLongest);
     if (reader && !reader->is_current()) {
       print_notice(fmt::format("journal {} was replaced by another one", file.string()));
       reader.reset();
-      seq = 0;
     }
-    if (!reader) reader = reopen(file);
-    const std::int64_t head = reader ? reader->head().seq : seq;
-    if (head == seq) continue;
-    reader->after(seq, filter, [&](const journal::StoredEntry& entry) {
-      seq = entry.seq;
-      printer.add(entry);
-    });
-    seq = std::max(seq, head);
-    printer.flush();
+    if (!reader && (reader = reopen(file))) {
+      // A copy that was put back has what was printed already.
+      const bool same = std::exchange(id, reader->journal_id()) == id;
+      follower.begin_anew(same ? std::min(follower.seq(), reader->head().seq) : 0);
+    }
+    if (!reader) continue;
+    follower.read_on(*reader);
     std::this_thread::sleep_for(kTogether);
   }
 }
 
 int read(const JournalRequest& request, const Common& common) {
   journal::Filter filter = filter_of(request.filter);
+  if (request.follow && filter.until_us) {
+    throw Error(ErrorKind::usage, "--follow goes on for ever, and --until ends",
+                "Leave one of them out.");
+  }
   const config::Config config = config::load(common.flags);
   // Before anything is read, so that nothing is appended unseen in between.
   std::optional<journal::Watch> watch;
@@ -116,12 +171,11 @@ int read(const JournalRequest& request, const Common& common) {
   // Transactions and their outcomes are told with the inconsistencies they settle.
   filter.bookkeeping = common.json() || !filter.outcomes.empty() || filter.pass.has_value();
   const std::int64_t head = reader.head().seq;
+  filter.last_seq = head;
   tell_what_was_pruned(config.journal);
   const Pager pager(!request.follow && !request.no_pager);
   Printer printer(common, request.filter.steps());
-  const auto add = [&](const journal::StoredEntry& entry) {
-    if (entry.seq <= head) printer.add(entry);
-  };
+  const auto add = [&](const journal::StoredEntry& entry) { printer.add(entry); };
   if (request.reverse) {
     reader.newest_first(filter, add);
   } else {

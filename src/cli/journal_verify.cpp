@@ -46,11 +46,11 @@ const char* verdict(const journal::Verification& found, bool comparable) {
 /// Throws unless all is proven.
 void require_whole(const journal::Verification& found, const journal::Head* uncomparable) {
   if (found.broken_seq) {
-    throw Error(
-        ErrorKind::failure,
-        fmt::format("the journal is broken at entry {}: {}", *found.broken_seq, found.reason),
-        "Somebody or something changed the file behind converge's back; keep a copy of it "
-        "and compare it with a backup.");
+    throw Error(ErrorKind::failure,
+                fmt::format("the journal is broken at entry {}: {}", *found.broken_seq,
+                            printable(found.reason)),
+                "Somebody or something changed the file behind converge's back; keep a copy of it "
+                "and compare it with a backup.");
   }
   if (uncomparable != nullptr) {
     throw Error(ErrorKind::failure,

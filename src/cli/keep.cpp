@@ -41,7 +41,8 @@ std::string archive_name(const std::filesystem::path& journal, std::int64_t befo
 
 bool is_left_over(const std::filesystem::path& file, const std::filesystem::path& journal) {
   try {
-    return file.extension() == ".db" && journal::fits(file, journal);
+    return file.extension() == ".db" && journal::fits(file, journal) &&
+           !journal::undoes_redaction(file, journal);
   } catch (const Error&) {
     return false;
   }

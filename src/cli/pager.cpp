@@ -35,22 +35,39 @@ std::string command() {
   return is_installed("less") ? "less -FRX" : "";
 }
 
+/// Whether the shell will find it; what is more than a word is the shell's to judge.
+bool can_run(const std::string& pager) {
+  const std::string program = pager.substr(0, pager.find_first_of(" \t"));
+  return program.find_first_of("/=$\"'") != std::string::npos || is_installed(program);
+}
+
+volatile sig_atomic_t pager_process = -1;
+
+/// The pager has the terminal until it has ended.
+void end_with_pager(int /*signal*/) {
+  close(STDOUT_FILENO);
+  while (waitpid(pager_process, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  _exit(130);
+}
+
 }  // namespace
 
 Pager::Pager(bool wanted) {
   const std::string pager = wanted && isatty(STDOUT_FILENO) != 0 ? command() : "";
   std::array<int, 2> pipe{};
-  if (pager.empty() || pipe2(pipe.data(), O_CLOEXEC) != 0) return;
+  if (pager.empty() || !can_run(pager) || pipe2(pipe.data(), O_CLOEXEC) != 0) return;
   process_ = fork();
   if (process_ == 0) {
     dup2(pipe[0], STDIN_FILENO);
+    setenv("LESS", "FRX", 0);  // A plain `less` would show colours as escapes.
     execl("/bin/sh", "sh", "-c", pager.c_str(), nullptr);
     _exit(127);
   }
   if (process_ > 0) {
     dup2(pipe[1], STDOUT_FILENO);
-    // Ctrl-C is for the pager; the terminal must not be given back before it has ended.
-    signal(SIGINT, SIG_IGN);
+    pager_process = process_;
+    signal(SIGINT, end_with_pager);
   }
   close(pipe[0]);
   close(pipe[1]);

@@ -170,6 +170,10 @@ Config load(const Flags& flags) {
   override_with(config.database_url, url);
   override_with(config.convergers, first_of(flags.convergers, "CONVERGE_CONVERGERS"));
   override_with(config.journal, first_of(flags.journal, "CONVERGE_JOURNAL"));
+  // One name for one file, or its WAL and its lock would be looked for beside a symbolic link.
+  std::error_code unknown;
+  const auto canonical = std::filesystem::weakly_canonical(config.journal, unknown);
+  if (!unknown) config.journal = canonical;
   return config;
 }
 

@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(nonsense_is_refused_with_what_was_probably_meant) {
   refused({"--outcome", "comitted"}, "--outcome: there is no comitted", "Did you mean committed?");
   refused({"--converger", "archiv"}, "the journal knows no converger archiv",
           "Did you mean archive?");
+  refused({"-f", "--until", "now"}, "--follow goes on for ever", "Leave one of them out");
   refused({"-n", "few"}, "--lines: few is not a number", "Write a number");
 }
 
@@ -153,6 +154,65 @@ BOOST_AUTO_TEST_CASE(follower_keeps_to_its_filter) {
   BOOST_TEST(!contains(follower.out(), "a4@example.com"));
   BOOST_TEST(contains(follower.out(), "5 (a5@example.com)"));
   follower.kill(SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(follower_by_outcome_tells_what_was_pending_when_it_was_appended) {
+  Command follower = start({"journal", "-f", "-n", "0", "--kind", "inconsistency", "--outcome",
+                            "committed", "-o", "json"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  correct("archive", "id in (4, 5)");
+  correct("second", "id = 6");
+  BOOST_TEST(follower.wait_for_output("a6@example.com"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::string seen;
+  for (const auto& line : lines(follower.out())) {
+    seen += member(line, "subject") + member(line, "outcome") + " ";
+  }
+  BOOST_TEST(seen == "4committed 5committed 6committed ");
+  follower.kill(SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(journal_behind_a_symbolic_link_is_followed_at_once) {
+  std::filesystem::create_directory(directory / "elsewhere");
+  std::filesystem::create_symlink(journal, directory / "elsewhere" / "link.db");
+  environment["CONVERGE_JOURNAL"] = (directory / "elsewhere" / "link.db").string();
+  const auto real = std::exchange(journal, directory / "elsewhere" / "link.db");
+  Command follower = start({"journal", "-f", "-n", "0"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  correct("archive", "id = 4");
+  BOOST_TEST(follower.wait_for_output("4 (a4@example.com)"));
+  BOOST_TEST(!std::filesystem::exists(directory / "elsewhere" / "link.db.lock"));
+  journal = real;
+  follower.kill(SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(copy_that_is_put_back_is_not_told_again) {
+  const auto copy = (directory / "copy.db").string();
+  BOOST_REQUIRE(call({"journal", "backup", copy}).status == 0);
+  Command follower = start({"journal", "-f", "-n", "1", "-o", "json"});
+  BOOST_REQUIRE(follower.wait_for_output("\"seq\":9,"));
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(journal.string() + suffix);
+  std::filesystem::rename(copy, journal);
+  BOOST_TEST(follower.wait_for_output("was replaced by another one"));
+  correct("archive", "id = 6");
+  BOOST_TEST(follower.wait_for_output("\"seq\":13,"));
+  std::string seen;
+  for (const auto& line : lines(follower.out())) seen += member(line, "seq") + " ";
+  BOOST_TEST(seen == "9 10 11 12 13 ");
+  follower.kill(SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(entry_that_was_edited_does_not_hide_the_others) {
+  tamper("update entry set detail = 'not json' where seq = 3");
+  const auto all = read({"-n", "all"});
+  BOOST_REQUIRE(all.size() == 5u);
+  BOOST_TEST(contains(all[1], "its detail cannot be read"));
+  BOOST_TEST(contains(all[2], "pass converged"));
+  BOOST_TEST(read({"-n", "all", "--kind", "step"}).size() == 4u);
+  BOOST_TEST(read({"-n", "all", "-o", "full"}).size() > 5u);
+  const auto json = read({"-n", "all", "-o", "json"});
+  BOOST_REQUIRE(json.size() == 9u);
+  BOOST_TEST(member(json[2], "detail") == "not json");
 }
 
 /// It sleeps in the kernel: no more than a look now and then.
@@ -198,6 +258,7 @@ BOOST_AUTO_TEST_CASE(terminal_gets_a_pager_and_others_do_not) {
   BOOST_TEST(contains(on_terminal("sed s/^/PAGED:/", "").out, "PAGED:"));
   BOOST_TEST(!contains(on_terminal("sed s/^/PAGED:/", "--no-pager").out, "PAGED:"));
   BOOST_TEST(contains(on_terminal("", "").out, "pass converged"));
+  BOOST_TEST(contains(on_terminal("no-such-pager", "").out, "pass converged"));
   // It was left before it had seen everything.
   const auto left = on_terminal("true", "");
   BOOST_TEST(left.err == "");

@@ -110,6 +110,29 @@ BOOST_AUTO_TEST_CASE(backup_is_a_journal_and_never_written_over) {
                 (directory / "no" / "where.db").string() + " cannot be written: ");
 }
 
+/// SQLite would take what it holds for the content of the file that is made.
+BOOST_AUTO_TEST_CASE(wal_of_a_file_that_is_gone_is_never_taken_for_the_new_ones) {
+  const auto copy = directory / "copy.db";
+  BOOST_REQUIRE(call({"journal", "backup", copy.string()}).status == 0);
+  correct_more();
+  std::filesystem::copy_file(journal.string() + "-wal", copy.string() + "-wal");
+  std::filesystem::remove(copy);
+  require_usage({"journal", "backup", copy.string()}, copy.string() + "-wal is there, without its");
+  require_usage({"journal", "prune", "--before", "now", "--archive", copy.string()},
+                copy.string() + "-wal is there, without its");
+  BOOST_TEST(!std::filesystem::exists(copy));
+}
+
+BOOST_AUTO_TEST_CASE(copy_from_before_a_redaction_is_no_archive) {
+  const auto copy = (directory / "copy.db").string();
+  BOOST_REQUIRE(call({"journal", "backup", copy}).status == 0);
+  BOOST_REQUIRE(call({"journal", "redact", "--subject", "1", "--reason", "law"}).status == 0);
+  const auto before = exported();
+  require_usage({"journal", "prune", "--before", "now", "--archive", copy},
+                copy + " has details that were redacted in the journal since");
+  BOOST_TEST(exported() == before);
+}
+
 BOOST_AUTO_TEST_CASE(backup_on_a_full_disk_leaves_nothing) {
   const auto copy = directory / "full" / "backup.db";
   std::filesystem::create_directory(copy.parent_path());
