@@ -202,6 +202,41 @@ BOOST_AUTO_TEST_CASE(copy_that_is_put_back_is_not_told_again) {
   follower.kill(SIGKILL);
 }
 
+BOOST_AUTO_TEST_CASE(follower_goes_on_while_the_journal_is_pruned) {
+  Command follower = start({"journal", "-f", "-n", "1", "-o", "json"});
+  BOOST_REQUIRE(follower.wait_for_output("\"seq\":9,"));
+  const auto archive = (directory / "archive.db").string();
+  BOOST_REQUIRE(call({"journal", "prune", "--before", "now", "--archive", archive}).status == 0);
+  BOOST_TEST(follower.wait_for_output("\"kind\":\"prune\""));
+  correct("archive", "id = 6");
+  BOOST_TEST(follower.wait_for_output("\"seq\":14,"));
+  std::string seen;
+  for (const auto& line : lines(follower.out())) seen += member(line, "seq") + " ";
+  BOOST_TEST(seen == "9 10 11 12 13 14 ");
+  follower.kill(SIGKILL);
+}
+
+/// Whose output nobody takes: it stands in the midst of the log when it is killed.
+BOOST_AUTO_TEST_CASE(reader_that_is_killed_in_the_middle_leaves_the_writers_alone) {
+  for (int times = 0; times < 40; ++times) {
+    dirty_again();
+    correct("archive", "true");
+  }
+  Command reader({"sh", "-c", "\"$0\" --journal \"$1\" journal -n all -o json | sleep 60", binary,
+                  journal.string()});
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  dirty_again();
+  correct("second", "true");
+  BOOST_TEST(run_command({"sqlite3", journal.string(), "pragma wal_checkpoint(truncate)"})
+                 .out.starts_with("0|"));
+  reader.kill(SIGKILL);
+  run_command({"pkill", "-KILL", "-f", journal.string() + " journal -n all"});
+  dirty_again();
+  correct("second", "true");
+  BOOST_TEST(seqs({"-n", "1"}) == "387 ");
+  BOOST_TEST(call({"journal", "verify"}).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(entry_that_was_edited_does_not_hide_the_others) {
   tamper("update entry set detail = 'not json' where seq = 3");
   const auto all = read({"-n", "all"});
