@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace converge::journal {
 namespace {
@@ -113,6 +114,23 @@ void PartialFile::finish() {
   }
   finished_ = true;
   sync_directory_of(file_);
+}
+
+void remove_left_overs(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> partial;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".partial") {
+      partial.push_back(entry.path().parent_path() / entry.path().stem());
+    }
+  }
+  for (const auto& file : partial) {
+    try {
+      const PartialFile left(file);  // Goes with it, unless its maker still has the lock.
+    } catch (const Error&) {
+      // Being made, or not ours to remove.
+    }
+  }
 }
 
 }  // namespace converge::journal

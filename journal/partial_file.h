@@ -33,6 +33,9 @@ class PartialFile {
   bool finished_ = false;
 };
 
+/// Removes what killed makers of files left in a directory; files that are being made stay.
+void remove_left_overs(const std::filesystem::path& directory);
+
 /// FILE cannot be made, and nothing is left of it.
 Error copy_error(const std::filesystem::path& file, std::string_view reason);
 

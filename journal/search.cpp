@@ -134,7 +134,8 @@ void narrow_by_time(SQLite::Database& database, const Filter& filter, Bounds& bo
   bounds.last = std::min(bounds.last, row.getColumn(1).getInt64());
 }
 
-/// A pass begins with the entry that it is called by; its own entry is its last.
+/// A pass begins with the entry that it is called by; its own entry is its last, but for what its
+/// transactions came to later.
 void narrow_by_pass(SQLite::Database& database, const Filter& filter, Bounds& bounds) {
   if (!filter.pass) return;
   bounds.first = std::max(bounds.first, *filter.pass);
@@ -142,7 +143,14 @@ void narrow_by_pass(SQLite::Database& database, const Filter& filter, Bounds& bo
                         "select seq from entry where kind > 4 and kind = 6 and seq >= ?1 and "
                         "pass = ?1 order by seq limit 1");
   row.bind(1, *filter.pass);
-  if (row.executeStep()) bounds.last = std::min(bounds.last, row.getColumn(0).getInt64());
+  if (!row.executeStep()) return;
+  const auto own = row.getColumn(0).getInt64();
+  SQLite::Statement settled(database,
+                            "select max(seq) from entry where kind = 4 and txn >= ? and txn <= ?");
+  settled.bind(1, *filter.pass);
+  settled.bind(2, own);
+  settled.executeStep();
+  bounds.last = std::min(bounds.last, std::max(own, settled.getColumn(0).getInt64()));
 }
 
 Bounds bounds_of(SQLite::Database& database, const Filter& filter) {

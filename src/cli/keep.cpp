@@ -2,6 +2,7 @@
 
 #include "journal/archive_file.h"
 #include "journal/extent.h"
+#include "journal/partial_file.h"
 #include "journal/prune.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -81,6 +82,7 @@ std::optional<std::string> keep_journal(const config::Config& config, const std:
     archive = unfinished->file;
   } else {
     const auto directory = archive_directory(config.journal);
+    journal::remove_left_overs(directory);
     archive = unrecorded_archive(directory, config.journal, extent)
                   .value_or(directory / archive_name(config.journal, before_us));
   }

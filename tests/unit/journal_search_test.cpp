@@ -71,10 +71,13 @@ struct SearchFixture : JournalFixture {
   void write(Journal& journal) {
     PassId pass;
     const DefinitionId plain{upto(20) == 0 ? "rare" : "common", ""};
+    std::optional<std::int64_t> late;
     if (upto(3) > 0) {
       const auto txn = append_txn(journal, pass, upto(25), upto(1) == 0 ? "s" : "t", 3);
       const auto outcome = static_cast<Outcome>(1 + upto(29) % 15);
-      if (outcome != Outcome::pending) {
+      if (upto(9) == 0) {
+        late = txn;  // Settled after its pass, by a person.
+      } else if (outcome != Outcome::pending) {
         journal.append_outcome(pass, journal_definition(), txn,
                                outcome <= Outcome::unknown ? outcome : Outcome::committed);
       }
@@ -94,6 +97,7 @@ struct SearchFixture : JournalFixture {
                             .outcome = failed ? std::optional(Outcome::failed) : std::nullopt,
                             .detail = "{}"});
     }
+    if (late) journal.append_outcome(pass, journal_definition(), *late, Outcome::committed);
   }
 
   Filter random_filter() {
