@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -322,6 +323,11 @@ BOOST_AUTO_TEST_CASE(keep_goes_on_with_what_was_interrupted) {
   directory.write("converge.toml", "[journal]\nkeep = \"3s\"\n");
   const auto before = lines(exported());
   wait_until_old();
+  // What one that was killed left on another day.
+  const auto archives = journal.parent_path() / "archive";
+  std::filesystem::create_directory(archives);
+  std::filesystem::permissions(archives, std::filesystem::perms::owner_all);
+  std::ofstream(archives / "journal-until-20200101T000000Z.db.partial") << "half";
   for (const char* point :
        {"prune.archive_written", "prune.archive_named", "prune.recorded", "prune.deleted"}) {
     dirty_again();
