@@ -3,6 +3,7 @@
 #include "journal/schema.h"
 #include "src/base/clock.h"
 #include "src/base/digest.h"
+#include "src/base/text.h"
 #include "src/base/version.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -22,14 +23,12 @@ namespace {
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr std::size_t kJournalIdBytes = 16;
 
-std::string reason_of(int error) { return std::generic_category().message(error); }
-
 /// SQLite would create it with the mode that the umask leaves. Only a file that is not there is
 /// opened here: closing any descriptor of a database drops the locks that SQLite has on it.
 void create_private_file(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) {
-    throw write_error(file, reason_of(errno));
+    throw write_error(file, system_reason(errno));
   }
   ::close(descriptor);
   sync_directory_of(file);
@@ -38,7 +37,7 @@ void create_private_file(const std::filesystem::path& file) {
 /// SQLite falls back to reading when it may not write, and would say so only at the first entry.
 void require_writable(const std::filesystem::path& file) {
   if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
-    throw write_error(file, reason_of(errno));
+    throw write_error(file, system_reason(errno));
   }
 }
 
@@ -179,7 +178,7 @@ OpenedDatabase open_for_writing(const std::filesystem::path& file) {
 std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& file) {
   if (!identity_of(file)) {
     throw Error(ErrorKind::usage,
-                fmt::format("no journal at {}: {}", file.string(), reason_of(errno)),
+                fmt::format("no journal at {}: {}", file.string(), system_reason(errno)),
                 "The first pass that acts begins one; --journal names another file.");
   }
   try {

@@ -2,6 +2,7 @@
 
 #include "src/base/digest.h"
 #include "src/base/error.h"
+#include "src/base/text.h"
 
 #include <fmt/format.h>
 
@@ -25,7 +26,7 @@ constexpr std::size_t kKeyBytes = 32;
 }
 
 [[noreturn]] void fail(const std::filesystem::path& file, int error) {
-  fail(file, std::generic_category().message(error));
+  fail(file, system_reason(error));
 }
 
 /// Nullopt when there is no such file.

@@ -1,5 +1,6 @@
 #include "journal/database.h"
 #include "src/base/clock.h"
+#include "src/base/text.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,15 +19,13 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::microseconds kFirstPause{100};
 constexpr std::chrono::microseconds kLongestPause{1000};
 
-std::string reason_of(int error) { return std::generic_category().message(error); }
-
 void make_private_directories(const std::filesystem::path& directory) {
   if (directory.empty() || std::filesystem::exists(directory)) {
     return;
   }
   make_private_directories(directory.parent_path());
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw write_error(directory, "mkdir: " + reason_of(errno));
+    throw write_error(directory, "mkdir: " + system_reason(errno));
   }
 }
 
@@ -37,7 +36,7 @@ void wait_for_lock(int descriptor, const std::filesystem::path& name) {
   auto pause = kFirstPause;
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
-      throw write_error(name, "flock: " + reason_of(errno));
+      throw write_error(name, "flock: " + system_reason(errno));
     }
     if (Clock::now() > deadline) {
       throw write_error(name, "another process has held the lock for a minute");
@@ -66,7 +65,7 @@ FileLock::FileLock(const std::filesystem::path& file) {
     }
     descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor_ < 0) {
-      throw write_error(file, name.string() + ": " + reason_of(errno));
+      throw write_error(file, name.string() + ": " + system_reason(errno));
     }
     try {
       wait_for_lock(descriptor_, name);

@@ -1,5 +1,6 @@
 #include "journal/reader.h"
 
+#include "journal/convergers.h"
 #include "journal/database.h"
 #include "journal/search.h"
 #include "journal/state.h"
@@ -89,14 +90,9 @@ class Reader::Implementation {
   explicit Implementation(const std::filesystem::path& file)
       : file_(file), identity_(identity_of(file)), database_(open_for_reading(file)) {}
 
-  /// Calls `body` with the database and translates what it throws.
   template <typename Body>
   auto reading(const Body& body) {
-    try {
-      return body(*database_);
-    } catch (const SQLite::Exception& error) {
-      throw read_error(file_, error);
-    }
+    return journal::reading(file_, *database_, body);
   }
 
   std::filesystem::path file_;
@@ -149,14 +145,7 @@ bool Reader::is_current() const {
   return identity_of(implementation_->file_) == implementation_->identity_;
 }
 
-std::vector<std::string> Reader::convergers() {
-  return implementation_->reading([](SQLite::Database& database) {
-    std::vector<std::string> names;
-    SQLite::Statement row(database, "select distinct name from definition order by name");
-    while (row.executeStep()) names.push_back(row.getColumn(0).getString());
-    return names;
-  });
-}
+std::vector<std::string> Reader::convergers() { return implementation_->reading(convergers_in); }
 
 Verification Reader::verify(const std::function<void(std::int64_t, std::int64_t)>& progress,
                             const std::optional<Head>& kept) {

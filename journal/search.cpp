@@ -1,11 +1,12 @@
 #include "journal/search.h"
 
+#include "journal/convergers.h"
+
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fnmatch.h>
 #include <utility>
 
 namespace converge::journal {
@@ -55,30 +56,18 @@ constexpr const char* kSettled =
     "o.txn = entry.seq order by o.seq desc limit 1) when kind = 2 then (select o.outcome from "
     "entry o where o.kind = 4 and o.txn = entry.txn order by o.seq desc limit 1) end, outcome)";
 
-std::vector<std::int64_t> ids(SQLite::Database& database, const std::string& query,
-                              const std::function<bool(const std::string&)>& wanted) {
-  std::vector<std::int64_t> found;
+std::vector<std::int64_t> numbers(SQLite::Database& database, const std::string& query) {
+  std::vector<std::int64_t> all;
   SQLite::Statement row(database, query);
-  while (row.executeStep()) {
-    if (wanted(row.getColumn(1).getString())) found.push_back(row.getColumn(0).getInt64());
-  }
-  return found;
-}
-
-std::vector<std::int64_t> definitions_of(SQLite::Database& database, const Filter& filter) {
-  return ids(database, "select id, name from definition", [&](const std::string& name) {
-    return std::any_of(filter.convergers.begin(), filter.convergers.end(),
-                       [&](const std::string& pattern) {
-                         return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-                       });
-  });
+  while (row.executeStep()) all.push_back(row.getColumn(0).getInt64());
+  return all;
 }
 
 /// Everything that the filter asks of a single entry, for a scan or after an index.
 std::string condition_of(SQLite::Database& database, const Filter& filter) {
   std::vector<std::string> all = {"true"};
   if (!filter.convergers.empty()) {
-    all.push_back(fmt::format("+definition in ({})", numbers_of(definitions_of(database, filter))));
+    all.push_back(fmt::format("+definition in ({})", definition_list(database, filter.convergers)));
   }
   if (filter.subject) all.emplace_back("+subject = :subject");
   if (!filter.kinds.empty()) {
@@ -87,9 +76,7 @@ std::string condition_of(SQLite::Database& database, const Filter& filter) {
     all.emplace_back("+kind not in (1, 4)");
   }
   if (filter.actor) {
-    const auto actors = ids(database, "select id, name from actor",
-                            [&](const std::string& name) { return name == *filter.actor; });
-    all.push_back(fmt::format("actor in ({})", numbers_of(actors)));
+    all.emplace_back("actor in (select id from actor where name = :actor)");
   }
   if (filter.pass) all.push_back(fmt::format("pass = {}", *filter.pass));
   if (filter.since_us) all.push_back(fmt::format("time_us >= {}", *filter.since_us));
@@ -112,6 +99,7 @@ std::string condition_of(SQLite::Database& database, const Filter& filter) {
 void bind_condition(SQLite::Statement& statement, const Filter& filter,
                     const std::string& condition) {
   if (filter.subject) statement.bind(":subject", *filter.subject);
+  if (filter.actor) statement.bind(":actor", *filter.actor);
   if (condition.find(":grep") != std::string::npos) statement.bind(":grep", *filter.grep);
 }
 
@@ -271,13 +259,6 @@ class TransactionSource : public Search::Source {
   SQLite::Statement statement_;
 };
 
-std::vector<std::int64_t> numbers(SQLite::Database& database, const std::string& query) {
-  std::vector<std::int64_t> all;
-  SQLite::Statement row(database, query);
-  while (row.executeStep()) all.push_back(row.getColumn(0).getInt64());
-  return all;
-}
-
 /// Those that ended in one of the outcomes, which are rare, or that have none yet.
 std::vector<std::int64_t> unhappy_transactions(SQLite::Database& database, const Filter& filter) {
   auto all = numbers(database, fmt::format("select distinct txn from entry where kind = 4 and "
@@ -302,10 +283,10 @@ std::vector<std::string> ranges_of(SQLite::Database& database, const Filter& fil
     }
     return ranges;
   }
-  const auto definitions = definitions_of(database, filter);
+  const auto definitions = definitions_of(database, filter.convergers);
   if (filter.convergers.empty() || definitions.size() > kMostRanges) return {"true"};
-  for (const auto definition : definitions) {
-    ranges.push_back(fmt::format("definition = {}", definition));
+  for (const auto& [number, name] : definitions) {
+    ranges.push_back(fmt::format("definition = {}", number));
   }
   return ranges;
 }

@@ -1,5 +1,6 @@
 #include "journal/statistics.h"
 
+#include "journal/convergers.h"
 #include "journal/entry.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
@@ -45,30 +46,6 @@ std::vector<SeqRange> ranges_of(SQLite::Database& database, const StatisticsQuer
     }
   }
   return ranges;
-}
-
-/// Numbers of the definitions that count, with the names of their convergers.
-std::map<std::int64_t, std::string> definitions_of(SQLite::Database& database,
-                                                   const std::vector<std::string>& convergers) {
-  std::map<std::int64_t, std::string> wanted;
-  std::vector<std::string> names;
-  SQLite::Statement row(database, "select id, name from definition order by name");
-  while (row.executeStep()) {
-    const auto name = row.getColumn(1).getString();
-    if (names.empty() || names.back() != name) names.push_back(name);
-    if (convergers.empty() ||
-        std::find(convergers.begin(), convergers.end(), name) != convergers.end()) {
-      wanted.emplace(row.getColumn(0).getInt64(), name);
-    }
-  }
-  for (const auto& name : convergers) {
-    if (std::binary_search(names.begin(), names.end(), name)) continue;
-    const auto near = nearest(name, names);
-    throw Error(ErrorKind::usage, fmt::format("the journal knows no converger {}", printable(name)),
-                near ? fmt::format("Did you mean {}?", printable(*near))
-                     : std::string("`converge stats` without a name shows those it knows."));
-  }
-  return wanted;
 }
 
 /// The shortest round length of which `most` cover the span.
@@ -257,10 +234,13 @@ std::vector<SQLite::Statement> selections(SQLite::Database& database, const Stat
 Statistics read_statistics(SQLite::Database& database, const StatisticsQuery& query,
                            const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const auto ranges = ranges_of(database, query);
+  require_known_convergers(query.convergers, convergers_in(database));
   const auto definitions = definitions_of(database, query.convergers);
   auto rows = selections(database, query, definitions);
   Count count(database, query);
-  for (const auto& name : query.convergers) count.of(name);
+  for (const auto& name : query.convergers) {
+    if (!is_pattern(name)) count.of(name);
+  }
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.last - range.first + 1;
   std::int64_t done = 0;

@@ -12,8 +12,8 @@ class Database;
 
 namespace converge::journal {
 
-/// What to count: the entries of a window of time, both ends included, of these convergers; of all
-/// that have any when none is named.
+/// What to count: the entries of a window of time, both ends included, of these convergers (names
+/// or glob patterns); of all that have any when none is named.
 struct StatisticsQuery {
   std::int64_t first_us = 0;
   std::int64_t last_us = 0;

@@ -1,5 +1,6 @@
 #include "journal/story.h"
 
+#include "journal/convergers.h"
 #include "journal/database.h"
 #include "journal/stored_entry.h"
 #include "journal/subject_search.h"
@@ -139,14 +140,9 @@ class StoryReader::Implementation {
   void tell(const StoryFilter& filter, std::int64_t last_seq,
             const std::function<void(const StoryEntry&)>& entry);
 
-  /// Calls `body` with the database and translates what it throws.
   template <typename Body>
   auto reading(const Body& body) {
-    try {
-      return body(*database_);
-    } catch (const SQLite::Exception& error) {
-      throw read_error(file_, error);
-    }
+    return journal::reading(file_, *database_, body);
   }
 
  private:
@@ -292,12 +288,7 @@ std::optional<std::string> StoryReader::definition(const DefinitionId& id) {
 }
 
 std::vector<std::string> StoryReader::convergers() {
-  return implementation_->reading([](SQLite::Database& database) {
-    std::vector<std::string> names;
-    SQLite::Statement row(database, "select distinct name from definition order by name");
-    while (row.executeStep()) names.push_back(row.getColumn(0).getString());
-    return names;
-  });
+  return implementation_->reading(convergers_in);
 }
 
 }  // namespace converge::journal

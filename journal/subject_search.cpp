@@ -1,5 +1,6 @@
 #include "journal/subject_search.h"
 
+#include "journal/convergers.h"
 #include "src/base/text.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -141,14 +142,7 @@ std::vector<std::string> alike(SQLite::Database& database, const std::string& wo
 
 std::string condition_of(SQLite::Database& database, const std::vector<std::string>& convergers) {
   if (convergers.empty()) return {};
-  std::vector<std::int64_t> numbers;
-  SQLite::Statement row(database, "select id from definition where name glob ?");
-  for (const auto& name : convergers) {
-    row.bind(1, name);
-    while (row.executeStep()) numbers.push_back(row.getColumn(0).getInt64());
-    row.reset();
-  }
-  return fmt::format(" and +definition in ({})", fmt::join(numbers, ", "));
+  return fmt::format(" and +definition in ({})", definition_list(database, convergers));
 }
 
 FoundSubject find_subject(SQLite::Database& database, const StoryFilter& filter,

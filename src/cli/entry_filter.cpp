@@ -1,6 +1,7 @@
 #include "src/cli/entry_filter.h"
 
 #include "convergers/registry.h"
+#include "journal/convergers.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
@@ -129,25 +130,20 @@ journal::Filter filter_of(const FilterRequest& request) {
   return filter;
 }
 
-void require_known_convergers(const std::vector<std::string>& names, journal::Reader& reader,
-                              const config::Config& config) {
-  auto known = reader.convergers();
-  for (const std::string& name : names) {
-    if (name.find_first_of("*?[") != std::string::npos) continue;
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    std::vector<std::string> defined;
+void require_known_convergers(const std::vector<std::string>& wanted,
+                              std::vector<std::string> known, const config::Config& config) {
+  try {
+    journal::require_known_convergers(wanted, known);
+  } catch (const Error&) {
     try {
-      defined = convergers::load_registry(config.convergers).names();
+      const auto defined = convergers::load_registry(config.convergers).names();
+      known.insert(known.end(), defined.begin(), defined.end());
+      std::sort(known.begin(), known.end());
+      known.erase(std::unique(known.begin(), known.end()), known.end());
     } catch (const Error&) {
       // An auditor's machine has no definitions.
     }
-    if (std::find(defined.begin(), defined.end(), name) != defined.end()) continue;
-    known.insert(known.end(), defined.begin(), defined.end());
-    const auto near = nearest(name, known);
-    throw Error(ErrorKind::usage, fmt::format("the journal knows no converger {}", printable(name)),
-                near ? fmt::format("Did you mean {}?", *near)
-                     : std::string("`converge list` shows them; a pattern such as 'arch*' is "
-                                   "matched against their names."));
+    journal::require_known_convergers(wanted, known);
   }
 }
 

@@ -36,7 +36,7 @@ journal::Filter filter_of(const FilterRequest& request);
 
 /// Throws `Error{usage}` with the nearest name for one that neither the journal nor a definition
 /// knows; one that has done nothing yet has no entries, but is not unknown.
-void require_known_convergers(const std::vector<std::string>& names, journal::Reader& reader,
-                              const config::Config& config);
+void require_known_convergers(const std::vector<std::string>& wanted,
+                              std::vector<std::string> known, const config::Config& config);
 
 }  // namespace converge::cli

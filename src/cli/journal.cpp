@@ -167,7 +167,7 @@ int read(const JournalRequest& request, const Common& common) {
   std::optional<journal::Watch> watch;
   if (request.follow) watch.emplace(config.journal);
   journal::Reader reader(config.journal);
-  require_known_convergers(request.filter.convergers, reader, config);
+  require_known_convergers(request.filter.convergers, reader.convergers(), config);
   // Transactions and their outcomes are told with the inconsistencies they settle.
   filter.bookkeeping = common.json() || !filter.outcomes.empty() || filter.pass.has_value();
   const std::int64_t head = reader.head().seq;

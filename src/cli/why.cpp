@@ -2,6 +2,7 @@
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/detail_text.h"
+#include "src/cli/entry_filter.h"
 #include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
 #include "src/cli/story_text.h"
@@ -77,21 +78,6 @@ std::string command_for(const std::string& subject) {
               hint);
 }
 
-/// Names and globs must be of convergers that the journal knows.
-void require_known(journal::StoryReader& reader, const std::vector<std::string>& wanted) {
-  if (wanted.empty()) return;
-  const auto names = reader.convergers();
-  for (const std::string& name : wanted) {
-    const bool is_glob = name.find_first_of("*?[") != std::string::npos;
-    if (is_glob || std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const auto near = nearest(name, names);
-    throw Error(ErrorKind::usage,
-                fmt::format("the journal has no converger {}", brief(name, kNameBytes)),
-                near ? fmt::format("Did you mean {}?", printable(*near))
-                     : printable(fmt::format("It has {}.", fmt::join(names, ", "))));
-  }
-}
-
 /// Prints the entries one by one as they are read.
 class Teller {
  public:
@@ -133,7 +119,7 @@ int why(const WhyRequest& request, const Common& common) {
   journal::StoryReader reader(config.journal);
   tell_what_was_pruned(config.journal);
   journal::StoryFilter filter = request.filter;
-  require_known(reader, filter.convergers);
+  require_known_convergers(filter.convergers, reader.convergers(), config);
   const journal::FoundSubject found = reader.find(filter);
   if (!found.ambiguous.empty()) throw_ambiguous(filter.subject, found);
   if (!found.subject) throw_unknown(filter, found);

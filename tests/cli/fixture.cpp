@@ -164,6 +164,11 @@ void Cli::archive_accounts(const std::string& condition) const {
   sql("update account set archived_at = now() where " + condition);
 }
 
+void Cli::correct(const std::string& converger, const std::string& condition) const {
+  archive_accounts(condition);
+  BOOST_REQUIRE(call({"run", converger}).status == 0);
+}
+
 void Cli::dirty_again() const {
   sql("update cluster set archived_at = null where archived_at is not null;"
       "update api_key set revoked_at = null where revoked_at is not null");

@@ -39,6 +39,8 @@ class Cli {
   /// Adds accounts `a1@example.com`, ... with two clusters and an api key each.
   void add_accounts(int count) const;
   void archive_accounts(const std::string& condition = "true") const;
+  /// Archives accounts, and runs the converger, which must succeed.
+  void correct(const std::string& converger, const std::string& condition) const;
   /// Makes everything that was corrected wrong again.
   void dirty_again() const;
 

@@ -166,10 +166,10 @@ BOOST_AUTO_TEST_CASE(read_only_file_system_stops_a_pass) {
     require(::mount(path, path, nullptr, MS_BIND, nullptr), "mount --bind");
     mounts.push_back(directory_of_journal);
     require(::mount("none", path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), "remount");
-    require_refused(call({"run", "archive"}), "Read-only file system");
+    require_refused(call({"run", "archive"}), "read-only file system");
   } else {
     ::chmod(journal.c_str(), 0400);
-    require_refused(call({"run", "archive"}), "Permission denied");
+    require_refused(call({"run", "archive"}), "permission denied");
   }
   BOOST_TEST(left_to_do() == "60");
   // It can still be read.
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(journal_of_another_user_stops_a_pass) {
   for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
     ::chmod((journal.string() + suffix).c_str(), 0444);
   }
-  require_refused(call({"run", "archive"}), "Permission denied");
+  require_refused(call({"run", "archive"}), "permission denied");
   BOOST_TEST(left_to_do() == "60");
   const auto verified = call({"journal", "verify"});
   BOOST_TEST(verified.status == 0);

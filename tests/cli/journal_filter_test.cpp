@@ -21,10 +21,6 @@ struct JournalFilter : Cli {
     correct("second", "id = 3");
   }
 
-  void correct(const std::string& converger, const std::string& condition) const {
-    archive_accounts(condition);
-    BOOST_REQUIRE(call({"run", converger}).status == 0);
-  }
   std::vector<std::string> read(Words options) const {
     options.insert(options.begin(), "journal");
     const auto result = call(options);

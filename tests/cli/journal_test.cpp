@@ -12,11 +12,6 @@ struct JournalRead : Cli {
     define("second", archiver("-- timeout: 9s\n"));
     add_accounts(6);
   }
-
-  void correct(const std::string& converger, const std::string& condition) {
-    archive_accounts(condition);
-    BOOST_REQUIRE(call({"run", converger}).status == 0);
-  }
 };
 
 BOOST_FIXTURE_TEST_SUITE(journal, JournalRead)

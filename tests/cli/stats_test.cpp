@@ -15,11 +15,6 @@ struct Stats : Cli {
     add_accounts(6);
   }
 
-  void correct(const std::string& converger, const std::string& condition) {
-    archive_accounts(condition);
-    BOOST_REQUIRE(call({"run", converger}).status == 0);
-  }
-
   /// Moves all entries of a pass to a time, in SQL and in microseconds.
   void move_pass(int number, const std::string& time_us) const {
     tamper("update entry set time_us = " + time_us +
