@@ -18,12 +18,15 @@ class Watch {
 
   /// Returns after a change, or when the time is over. A change may also be nothing new to read.
   void wait(std::chrono::milliseconds at_most);
+  /// Lets `wait` return, now or when it is called next. From any thread.
+  void interrupt();
 
  private:
   bool take_changes();
 
   std::string name_;
   int descriptor_;
+  int interrupted_;  ///< An eventfd(2).
 };
 
 }  // namespace converge::journal

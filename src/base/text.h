@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,5 +29,8 @@ std::string_view trim(std::string_view text);
 
 /// What a value of `errno` means, for the end of a message: `no such file or directory`.
 std::string system_reason(int error_number);
+
+/// `1 subject`, `2 subjects`, `12,345 subjects`.
+std::string counted(std::int64_t count, std::string_view noun, std::string_view plural = {});
 
 }  // namespace converge

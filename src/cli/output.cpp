@@ -122,14 +122,4 @@ std::string Table::take() {
   return text;
 }
 
-std::string counted(std::int64_t count, std::string_view noun, std::string_view plural) {
-  std::string digits = fmt::format("{}", count);
-  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), 1, ',');
-  }
-  if (count == 1) return fmt::format("{} {}", digits, noun);
-  return plural.empty() ? fmt::format("{} {}s", digits, noun)
-                        : fmt::format("{} {}", digits, plural);
-}
-
 }  // namespace converge::cli

@@ -66,7 +66,4 @@ class Table {
   std::vector<std::size_t> widths_;
 };
 
-/// `1 subject`, `2 subjects`, `12,345 subjects`.
-std::string counted(std::int64_t count, std::string_view noun, std::string_view plural = {});
-
 }  // namespace converge::cli

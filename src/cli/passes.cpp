@@ -5,12 +5,12 @@
 #include "src/base/clock.h"
 #include "src/base/process.h"
 #include "src/base/text.h"
-#include "src/cli/keep.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 #include "src/cli/summary.h"
-#include "src/cli/witness.h"
+#include "src/engine/keep.h"
 #include "src/engine/recovery.h"
+#include "src/engine/witness.h"
 
 #include <fmt/core.h>
 
@@ -233,7 +233,7 @@ std::vector<std::string> chosen(const PassRequest& request, const convergers::Re
 /// Archives what is too old for the journal; false where that failed, which is told.
 bool kept(const config::Config& config, const std::string& actor, const Common& common) {
   try {
-    const auto done = keep_journal(config, actor);
+    const auto done = engine::keep_journal(config, actor);
     if (done && !common.quiet) print_notice(*done);
     return true;
   } catch (const Error& error) {
@@ -363,7 +363,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
   if (workplace.journal && !interrupted()) unfinished |= !kept(config, actor, common);
   const bool told = std::any_of(results.begin(), results.end(),
                                 [](const engine::PassResult& result) { return result.pass != 0; });
-  if (workplace.journal && told) witness_head(config.journal);
+  if (workplace.journal && told) engine::witness_head(config.journal);
   return exit_status(results, broken || unfinished, request.exit_code);
 }
 

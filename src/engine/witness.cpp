@@ -1,4 +1,4 @@
-#include "src/cli/witness.h"
+#include "src/engine/witness.h"
 
 #include "journal/reader.h"
 #include "src/base/error.h"
@@ -8,7 +8,7 @@
 
 #include <syslog.h>
 
-namespace converge::cli {
+namespace converge::engine {
 
 void witness_head(const std::filesystem::path& journal) {
   try {
@@ -23,4 +23,4 @@ void witness_head(const std::filesystem::path& journal) {
   }
 }
 
-}  // namespace converge::cli
+}  // namespace converge::engine

@@ -1,4 +1,4 @@
-#include "src/cli/keep.h"
+#include "src/engine/keep.h"
 
 #include "journal/archive_file.h"
 #include "journal/extent.h"
@@ -7,7 +7,6 @@
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
-#include "src/cli/output.h"
 
 #include <fmt/core.h>
 
@@ -18,7 +17,7 @@
 #include <sys/stat.h>
 #include <system_error>
 
-namespace converge::cli {
+namespace converge::engine {
 
 namespace {
 
@@ -93,4 +92,4 @@ std::optional<std::string> keep_journal(const config::Config& config, const std:
                      printable(archive.string()));
 }
 
-}  // namespace converge::cli
+}  // namespace converge::engine

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace converge::cli {
+namespace converge::engine {
 
 /// Does what `[journal] keep` asks for: moves entries that are older into
 /// `archive/JOURNAL-until-TIME.db` beside the journal, once a day at most, and goes on with what
@@ -13,4 +13,4 @@ namespace converge::cli {
 /// journal is whole then, and the next call tries again.
 std::optional<std::string> keep_journal(const config::Config& config, const std::string& actor);
 
-}  // namespace converge::cli
+}  // namespace converge::engine
