@@ -1,5 +1,7 @@
 #pragma once
 
+#include "src/base/log.h"
+
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -16,6 +18,18 @@ struct Flags {
   std::string journal;
 };
 
+/// What `[daemon]` sets.
+struct Daemon {
+  int workers = 4;      ///< Passes at once.
+  int connections = 4;  ///< That passes share; one more listens, and one holds the locks.
+  std::string status = "127.0.0.1:7432";  ///< HOST:PORT or unix:PATH; empty: no status server.
+  bool status_public = false;             ///< `status` may be an address that other hosts reach.
+  LogFormat log = LogFormat::logfmt;
+  LogLevel log_level = LogLevel::info;
+  /// How long after its `pass_timeout` a pass may stay away before the process ends.
+  std::chrono::milliseconds grace{30'000};
+};
+
 /// Everything that can be set, validated.
 struct Config {
   std::filesystem::path file;  ///< That was read; empty when there is none.
@@ -27,6 +41,7 @@ struct Config {
   std::filesystem::path journal;
   std::chrono::milliseconds journal_keep{0};  ///< Older entries are archived; 0: never.
   std::map<std::string, std::string> variables;
+  Daemon daemon;
 };
 
 /// Flag before environment (CONVERGE_CONFIG, CONVERGE_DATABASE, CONVERGE_CONVERGERS,

@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(unknown_key_is_refused_with_its_place_and_the_nearest) {
   require_refused("[journal]\npath = \"/x\"\n", "2:1: unknown key journal.path",
                   "Known are: file, keep.");
   require_refused("colour = true\n", "1:1: unknown key colour",
-                  "Known are: convergers, database, journal, variables.");
+                  "Known are: convergers, daemon, database, journal, variables.");
 }
 
 BOOST_AUTO_TEST_CASE(value_of_the_wrong_kind_is_refused_with_its_place) {
@@ -165,6 +165,14 @@ BOOST_AUTO_TEST_CASE(value_of_the_wrong_kind_is_refused_with_its_place) {
                   "Begin it with a slash.");
   require_refused("journal = \"/x\"\n", "1:11: journal must be a table",
                   "Write [journal] on a line of its own.");
+}
+
+BOOST_AUTO_TEST_CASE(mistake_in_the_daemons_settings_is_refused_with_its_place) {
+  require_refused("[daemon]\nworker = 4\n", "2:1: unknown key daemon.worker",
+                  "Did you mean workers?");
+  require_refused("[daemon]\nworkers = 65\n", "2:11: not a whole number from 1 to 64",
+                  "Write it without quotes.");
+  require_refused("[daemon]\nlog = \"jsn\"\n", "2:7: unknown value jsn", "Did you mean json?");
 }
 
 BOOST_AUTO_TEST_CASE(invalid_toml_is_refused_with_its_place) {

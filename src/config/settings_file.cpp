@@ -1,0 +1,202 @@
+#include "src/config/settings_file.h"
+
+#include "src/base/clock.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+
+#include <fmt/core.h>
+#include <toml++/toml.h>
+
+#include <charconv>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace converge::config {
+
+namespace {
+
+const std::map<std::string, LogFormat> kLogFormats = {{"json", LogFormat::json},
+                                                      {"logfmt", LogFormat::logfmt}};
+const std::map<std::string, LogLevel> kLogLevels = {{"debug", LogLevel::debug},
+                                                    {"error", LogLevel::error},
+                                                    {"info", LogLevel::info},
+                                                    {"notice", LogLevel::notice},
+                                                    {"warning", LogLevel::warning}};
+
+/// `unix:` and an absolute path, or a host and the number of a port.
+bool is_address(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.starts_with(kUnix)) return text.substr(kUnix.size()).starts_with('/');
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view host = text.substr(0, colon);
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
+  if (!is_bracketed && host.find_first_of("[]: /") != std::string_view::npos) return false;
+  const std::string_view port = text.substr(colon + 1);
+  std::uint16_t number = 0;
+  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return failure == std::errc{} && end == port.data() + port.size();
+}
+
+/// Walks the file and refuses what nobody asked for.
+class FileReader {
+ public:
+  FileReader(const std::filesystem::path& path, Config& config) : path_(path), config_(config) {}
+
+  void read() {
+    toml::table root;
+    try {
+      root = toml::parse(read_file(path_), path_.string());
+    } catch (const toml::parse_error& error) {
+      fail(error.source(), std::string(error.description()), "The file is TOML 1.0.");
+    }
+    for (const auto& [key, node] : root) section(key, node);
+  }
+
+ private:
+  using Setter = std::function<void(const toml::node&)>;
+  using Setters = std::map<std::string, Setter>;
+
+  [[noreturn]] void fail(const toml::source_region& where, const std::string& what,
+                         const std::string& hint) const {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{}:{}:{}: {}", path_.string(), where.begin.line, where.begin.column, what),
+        hint);
+  }
+
+  [[noreturn]] void unknown(const toml::source_region& where, const std::string& what,
+                            const std::string& word, const std::vector<std::string>& known) const {
+    const auto near = nearest(word, known);
+    std::string all;
+    for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
+    fail(where, "unknown " + what,
+         near ? fmt::format("Did you mean {}?", *near) : fmt::format("Known are: {}.", all));
+  }
+
+  void section(const toml::key& key, const toml::node& node) {
+    const std::map<std::string, Setters> sections = {
+        {"database",
+         {{"url", text(config_.database_url)},
+          {"connect_timeout", duration(config_.connect_timeout)},
+          {"lock_timeout", duration(config_.lock_timeout)}}},
+        {"convergers", {{"directory", path(config_.convergers)}}},
+        {"daemon", daemon(config_.daemon)},
+        {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
+        {"variables", {}},
+    };
+    const auto found = sections.find(std::string(key.str()));
+    const std::string section(key.str());
+    if (found == sections.end()) unknown(key.source(), "key " + section, section, names(sections));
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      fail(node.source(), fmt::format("{} must be a table", key.str()),
+           fmt::format("Write [{}] on a line of its own.", key.str()));
+    }
+    for (const auto& [name, value] : *table) {
+      if (key.str() == "variables") {
+        text(config_.variables[std::string(name.str())])(value);
+        continue;
+      }
+      const auto setter = found->second.find(std::string(name.str()));
+      if (setter == found->second.end()) {
+        unknown(name.source(), fmt::format("key {}.{}", key.str(), name.str()),
+                std::string(name.str()), names(found->second));
+      }
+      setter->second(value);
+    }
+  }
+
+  Setters daemon(Daemon& daemon) const {
+    return {{"workers", integer(daemon.workers, 1, 64)},
+            {"connections", integer(daemon.connections, 1, 64)},
+            {"status", status(daemon.status)},
+            {"status_public", boolean(daemon.status_public)},
+            {"log", one_of(daemon.log, kLogFormats)},
+            {"log_level", one_of(daemon.log_level, kLogLevels)},
+            {"grace", duration(daemon.grace)}};
+  }
+
+  template <typename Map>
+  static std::vector<std::string> names(const Map& map) {
+    std::vector<std::string> names;
+    for (const auto& [name, ignored] : map) names.push_back(name);
+    return names;
+  }
+
+  std::string text_of(const toml::node& node) const {
+    const auto value = node.value_exact<std::string>();
+    if (!value) fail(node.source(), "the value must be a string", "Put it in double quotes.");
+    return *value;
+  }
+  Setter text(std::string& target) const {
+    return [this, &target](const toml::node& node) { target = text_of(node); };
+  }
+  Setter path(std::filesystem::path& target) const {
+    return [this, &target](const toml::node& node) {
+      target = text_of(node);
+      if (!target.is_absolute()) {
+        fail(node.source(), "the path must be absolute", "Begin it with a slash.");
+      }
+    };
+  }
+  Setter duration(std::chrono::milliseconds& target) const {
+    return [this, &target](const toml::node& node) {
+      const auto value = parse_duration(text_of(node));
+      if (!value || value->count() == 0) {
+        fail(node.source(), "not a duration", R"(Write it as "500ms", "10s" or "1m30s".)");
+      }
+      target = *value;
+    };
+  }
+  Setter integer(int& target, int least, int most) const {
+    return [this, &target, least, most](const toml::node& node) {
+      const auto value = node.value_exact<std::int64_t>();
+      if (!value || *value < least || *value > most) {
+        fail(node.source(), fmt::format("not a whole number from {} to {}", least, most),
+             "Write it without quotes.");
+      }
+      target = static_cast<int>(*value);
+    };
+  }
+  Setter boolean(bool& target) const {
+    return [this, &target](const toml::node& node) {
+      const auto value = node.value_exact<bool>();
+      if (!value) fail(node.source(), "not true or false", "Write it without quotes.");
+      target = *value;
+    };
+  }
+  template <typename Value>
+  Setter one_of(Value& target, const std::map<std::string, Value>& values) const {
+    return [this, &target, &values](const toml::node& node) {
+      const std::string text = text_of(node);
+      const auto found = values.find(text);
+      if (found == values.end())
+        unknown(node.source(), "value " + printable(text), text, names(values));
+      target = found->second;
+    };
+  }
+  Setter status(std::string& target) const {
+    return [this, &target](const toml::node& node) {
+      const std::string text = text_of(node);
+      if (text != "off" && !is_address(text)) {
+        fail(node.source(), "not an address",
+             R"(Write it as "127.0.0.1:7432", "[::1]:7432", "unix:/PATH" or "off".)");
+      }
+      target = text == "off" ? "" : text;
+    };
+  }
+
+  const std::filesystem::path& path_;
+  Config& config_;
+};
+
+}  // namespace
+
+void read_settings(const std::filesystem::path& file, Config& config) {
+  FileReader(file, config).read();
+}
+
+}  // namespace converge::config
