@@ -1,7 +1,9 @@
 #include "journal/journal.h"
 
+#include "journal/control.h"
 #include "journal/detail.h"
 #include "journal/key.h"
+#include "journal/repeats.h"
 #include "journal/session.h"
 #include "journal/state.h"
 #include "journal/writer.h"
@@ -41,14 +43,18 @@ class Journal::Implementation {
  public:
   Implementation(std::filesystem::path file, std::string actor,
                  std::function<void(const std::string&)> notice)
-      : file_(std::move(file)), session_(file_, std::move(actor), std::move(notice)) {}
+      : file_(std::move(file)),
+        actor_(std::move(actor)),
+        session_(file_, actor_, std::move(notice)) {}
 
   std::filesystem::path file_;
+  std::string actor_;
   ProcessIdentity process_ = this_process();
   Session session_;
   std::mutex pass_mutex_;  ///< Several threads share a pass; one of them gives it its id.
 
-  std::int64_t append(PassId& pass, Entry entry) {
+  std::int64_t append(PassId& pass, Entry entry,
+                      const std::function<void(SQLite::Database&)>& also = {}) {
     const std::scoped_lock guard(pass_mutex_);
     std::int64_t seq = 0;
     session_.write([&](Writer& writer) {
@@ -57,6 +63,7 @@ class Journal::Implementation {
         entry.pass = pass.id != 0 ? pass.id : seq;
       }
       writer.append(entry, wall_time_us());
+      if (also) also(writer.database());
     });
     if (pass.id == 0) {
       pass.id = *entry.pass;
@@ -218,6 +225,71 @@ void Journal::forget_settling(const std::string& converger, std::int64_t mark) {
     session.write(
         [&](Writer& writer) { delete_unmarked_settling(writer.database(), converger, mark); });
   }
+}
+
+void Journal::pause(const Pause& pause) {
+  Pause wanted = pause;
+  if (wanted.actor.empty()) wanted.actor = implementation_->actor_;
+  implementation_->session_.write([&](Writer& writer) { append_pause(writer, wanted); });
+}
+
+bool Journal::resume(const std::string& converger, const std::string& reason) {
+  bool resumed = false;
+  implementation_->session_.write(
+      [&](Writer& writer) { resumed = append_resume(writer, converger, reason); });
+  return resumed;
+}
+
+std::optional<Pause> Journal::pause_of(const std::string& converger) {
+  std::vector<Pause> pauses;
+  implementation_->session_.read(
+      [&](SQLite::Database& database) { pauses = read_pauses(database); });
+  return pause_in_force(pauses, converger, wall_time_us());
+}
+
+void Journal::quarantine(PassId& pass, Entry entry, const Quarantined& subject) {
+  implementation_->append(pass, std::move(entry), [&](SQLite::Database& database) {
+    write_quarantined(database, subject);
+  });
+}
+
+void Journal::free(const std::string& converger, const std::vector<std::string>& subjects) {
+  if (subjects.empty() || quarantined(converger).empty()) return;
+  implementation_->session_.write(
+      [&](Writer& writer) { delete_quarantined(writer.database(), converger, subjects); });
+}
+
+int Journal::retry(const std::string& converger, const std::optional<std::string>& subject) {
+  int subjects = 0;
+  implementation_->session_.write(
+      [&](Writer& writer) { subjects = append_retry(writer, converger, subject); });
+  return subjects;
+}
+
+std::vector<Quarantined> Journal::quarantined(const std::string& converger) {
+  std::vector<Quarantined> all;
+  implementation_->session_.read(
+      [&](SQLite::Database& database) { all = read_quarantined(database, converger); });
+  return all;
+}
+
+std::vector<std::string> Journal::in_a_row(const std::string& converger, int passes) {
+  std::vector<std::string> subjects;
+  implementation_->session_.read([&](SQLite::Database& database) {
+    subjects = corrected_in_each(database, converger, passes);
+  });
+  return subjects;
+}
+
+void Journal::begin_service(const Service& service) {
+  Service mine = service;
+  mine.process = implementation_->process_;
+  implementation_->session_.write([&](Writer& writer) { write_service(writer.database(), mine); });
+}
+
+void Journal::end_service() {
+  implementation_->session_.write(
+      [&](Writer& writer) { delete_service(writer.database(), implementation_->process_); });
 }
 
 std::string Journal::redaction_key() {

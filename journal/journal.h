@@ -1,5 +1,6 @@
 #pragma once
 
+#include "journal/control.h"
 #include "journal/entry.h"
 
 #include <cstdint>
@@ -35,6 +36,12 @@ struct LastPass {
   std::int64_t time_us = 0;
   std::string outcome;             ///< As in `run -o json`.
   std::int64_t correction_us = 0;  ///< 0: never corrected anything.
+  std::string message = {};        ///< Why it failed, or empty.
+  /// To be noted: whether it looked at all subjects, and not at some that were named.
+  bool complete = true;
+  // Counted by the journal.
+  std::int64_t streak = 0;  ///< Complete passes in a row, this the last, that corrected something.
+  std::int64_t failures = 0;  ///< Passes in a row, this the last, that failed.
 };
 
 /// The writing side of the journal file.
@@ -89,7 +96,10 @@ class Journal {
 
   // State that is not history.
 
-  void note_pass(const LastPass& last);  ///< Durable; also writes queued outcomes.
+  /// Durable; also writes queued outcomes. The streak grows with a complete pass that corrected
+  /// something (`correction_us`), and ends with one that found all in order (`unchanged`); a pass
+  /// that failed or was stopped says nothing about that.
+  void note_pass(const LastPass& last);
   std::optional<Hold> hold(const std::string& converger);
   /// Appends the `hold` entry and remembers the hold, in one transaction. A hold with the digest
   /// that is remembered already appends nothing.
@@ -106,6 +116,39 @@ class Journal {
                             std::int64_t settle_us, std::int64_t mark);
   /// Forgets the subjects of a converger that the pass `mark` did not meet.
   void forget_settling(const std::string& converger, std::int64_t mark);
+
+  // What people stop and start, and what keeps failing.
+
+  /// Appends the `pause` entry and remembers the pause, in one transaction. A time of 0 is now, an
+  /// empty actor this writer's. Pausing again replaces all but the time since when.
+  void pause(const Pause& pause);
+  /// Appends the `resume` entry and forgets the pause of that converger, or with an empty name that
+  /// of all. False, and nothing is written, when there is none in force.
+  bool resume(const std::string& converger, const std::string& reason);
+  /// The pause that is in force for a converger: its own, else that of all.
+  std::optional<Pause> pause_of(const std::string& converger);
+
+  /// Appends the entry (a `failure`) and remembers the subject, in one transaction.
+  void quarantine(PassId& pass, Entry entry, const Quarantined& subject);
+  /// Forgets subjects that succeeded or are no longer found. Costs no write when none of them is in
+  /// quarantine.
+  void free(const std::string& converger, const std::vector<std::string>& subjects);
+  /// Appends the `retry` entry and has the subject, or all of that converger, tried in the next
+  /// pass; what they have failed so far still counts. Returns how many subjects that are; for none,
+  /// nothing is written.
+  int retry(const std::string& converger, const std::optional<std::string>& subject);
+  /// Of one converger, those first that are due first.
+  std::vector<Quarantined> quarantined(const std::string& converger);
+  /// The subjects that were corrected in each of the newest `passes` complete passes that corrected
+  /// anything. Whether these came one after the other is for the caller to know:
+  /// `LastPass::streak`.
+  std::vector<std::string> in_a_row(const std::string& converger, int passes);
+
+  /// Remembers that this process is the daemon of this journal, in place of any other; its identity
+  /// is added here.
+  void begin_service(const Service& service);
+  /// Forgets this process, if it is still the one that is remembered.
+  void end_service();
 
   /// The key for values that a definition redacts: 32 random bytes in FILE.key (0600), made at
   /// first use and never in the journal, so that a copy of the journal cannot be searched.

@@ -1,7 +1,9 @@
 #include "journal/reader.h"
 
+#include "journal/control.h"
 #include "journal/convergers.h"
 #include "journal/database.h"
+#include "journal/schema.h"
 #include "journal/search.h"
 #include "journal/state.h"
 #include "journal/stored_entry.h"
@@ -83,6 +85,16 @@ std::int64_t first_of_newest(SQLite::Database& database, const Filter& filter) {
   return first;
 }
 
+template <typename Value>
+std::map<std::string, Value> by_converger(std::vector<Value> values) {
+  std::map<std::string, Value> all;
+  for (auto& value : values) {
+    auto name = value.converger;
+    all.emplace(std::move(name), std::move(value));
+  }
+  return all;
+}
+
 }  // namespace
 
 class Reader::Implementation {
@@ -160,22 +172,26 @@ Statistics Reader::statistics(const StatisticsQuery& query,
       [&](SQLite::Database& database) { return read_statistics(database, query, progress); });
 }
 
+State Reader::state() {
+  return implementation_->reading([](SQLite::Database& database) {
+    const SQLite::Transaction snapshot(database);
+    State state{.last_passes = by_converger(read_last_passes(database)),
+                .holds = by_converger(read_holds(database))};
+    if (schema_state(database).version >= 3) {
+      state.pauses = read_pauses(database);
+      state.quarantined = read_quarantined(database);
+      state.service = read_service(database);
+    }
+    return state;
+  });
+}
+
 std::map<std::string, LastPass> Reader::last_passes() {
-  std::map<std::string, LastPass> passes;
-  for (auto& last : implementation_->reading(read_last_passes)) {
-    auto name = last.converger;
-    passes.emplace(std::move(name), std::move(last));
-  }
-  return passes;
+  return by_converger(implementation_->reading(read_last_passes));
 }
 
 std::map<std::string, Hold> Reader::holds() {
-  std::map<std::string, Hold> holds;
-  for (auto& hold : implementation_->reading(read_holds)) {
-    auto name = hold.converger;
-    holds.emplace(std::move(name), std::move(hold));
-  }
-  return holds;
+  return by_converger(implementation_->reading(read_holds));
 }
 
 }  // namespace converge::journal

@@ -61,6 +61,15 @@ struct Verification {
   std::string reason;                      ///< Why it is bad.
 };
 
+/// What is remembered beside the log, as it was at one instant.
+struct State {
+  std::map<std::string, LastPass> last_passes = {};  ///< By converger, and so the holds ...
+  std::map<std::string, Hold> holds = {};            ///< ... which may be released already.
+  std::vector<Pause> pauses = {};                    ///< Also those whose time is up.
+  std::vector<Quarantined> quarantined = {};  ///< By converger, those first that are due first.
+  std::optional<Service> service = {};        ///< Which may have died.
+};
+
 /// The reading side: opens the file read-only, never checkpoints, and holds no read transaction
 /// between two calls or two pages, so that it never makes a writer wait.
 class Reader {
@@ -101,6 +110,7 @@ class Reader {
   Statistics statistics(const StatisticsQuery& query,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
+  State state();
   std::map<std::string, LastPass> last_passes();
   std::map<std::string, Hold> holds();
 

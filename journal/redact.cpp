@@ -1,5 +1,6 @@
 #include "journal/redact.h"
 
+#include "journal/control.h"
 #include "journal/upkeep.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -88,6 +89,7 @@ Redaction redact(const std::filesystem::path& file, const std::string& actor,
   upkeep.write([&](Writer& writer) {
     require_known(writer.database(), subject, converger);
     require_settled(writer.database(), subject);
+    redact_quarantined(writer.database(), subject, converger);
     done.entries = erase(writer.database(), subject, converger);
     if (done.entries == 0) {
       return;

@@ -73,13 +73,6 @@ create table unsettled (  -- The 'txn' entries that no outcome entry settles yet
   seq integer primary key
 ) strict;
 
-create table last_pass (
-  converger text primary key,
-  time_us integer not null,
-  outcome text not null,
-  correction_us integer not null   -- 0: never corrected anything.
-) strict, without rowid;
-
 create table hold (  -- Convergers that a limit stopped.
   converger text primary key,
   definition_version text not null,
@@ -131,12 +124,63 @@ create table archive (  -- What was pruned, and where it went.
 ) strict;
 )sql";
 
+// The same of version 3. All of it is state and not history.
+constexpr const char* kSinceVersion3 = R"sql(
+create table last_pass (
+  converger text primary key,
+  time_us integer not null,
+  outcome text not null,
+  correction_us integer not null,  -- 0: never corrected anything.
+  streak integer not null,         -- Complete passes in a row that corrected something.
+  failures integer not null,       -- Passes in a row that failed ...
+  message text not null            -- ... and why the last one did.
+) strict, without rowid;
+
+create table pause (  -- What a person stopped.
+  converger text primary key,      -- '': all.
+  since_us integer not null,
+  until_us integer not null,       -- 0: until it is resumed.
+  actor text not null,
+  reason text not null
+) strict, without rowid;
+
+create table quarantine (  -- Subjects that keep failing, or are corrected again and again.
+  converger text not null,
+  subject text not null,
+  label text,
+  failures integer not null,
+  since_us integer not null,
+  next_us integer not null,        -- Not tried before.
+  row_digest text not null,        -- Of the row that find returned.
+  message text not null,
+  sqlstate text not null,
+  fight integer not null,          -- 1: it was corrected again and again.
+  primary key (converger, subject)
+) strict, without rowid;
+
+create table service (  -- The daemon that writes this journal, or did when it was killed.
+  id integer primary key check (id = 1),
+  pid integer not null,
+  started integer not null,        -- With boot_id: which process of this number is meant.
+  boot_id text not null,
+  since_us integer not null,
+  address text not null            -- Of its status server; '': it has none.
+) strict;
+)sql";
+
 constexpr const char* kDropVersion1 = R"sql(
 drop view "transaction";
 drop view step;
 drop view inconsistency;
 drop trigger entry_delete;
 drop index entry_outcome;
+)sql";
+
+constexpr const char* kPutLastPassAside = "alter table last_pass rename to last_pass_2";
+
+constexpr const char* kTakeLastPassOver = R"sql(
+insert into last_pass select *, 0, 0, '' from last_pass_2;
+drop table last_pass_2;
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -238,6 +282,7 @@ void create_schema(SQLite::Database& database, const std::string& journal_id) {
   database.exec(kTables);
   database.exec(kIndices);
   database.exec(kSinceVersion2);
+  database.exec(kSinceVersion3);
   database.exec(kViews);
   fill_dictionary(database, "kind", Kind::clock);
   fill_dictionary(database, "outcome", Outcome::unknown);
@@ -249,9 +294,14 @@ void create_schema(SQLite::Database& database, const std::string& journal_id) {
 
 void migrate_schema(SQLite::Database& database) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-  database.exec(kDropVersion1);
-  database.exec(kSinceVersion2);
-  database.exec(kViews);
+  if (schema_state(database).version < 2) {
+    database.exec(kDropVersion1);
+    database.exec(kSinceVersion2);
+    database.exec(kViews);
+  }
+  database.exec(kPutLastPassAside);
+  database.exec(kSinceVersion3);
+  database.exec(kTakeLastPassOver);
   database.exec(fmt::format("pragma user_version = {}", kSchemaVersion));
   transaction.commit();
 }

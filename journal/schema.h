@@ -10,7 +10,7 @@ class Database;
 namespace converge::journal {
 
 constexpr std::int64_t kApplicationId = 0x434e5647;  ///< "CNVG", in the header of the file.
-constexpr std::int64_t kSchemaVersion = 2;           ///< `PRAGMA user_version`.
+constexpr std::int64_t kSchemaVersion = 3;           ///< `PRAGMA user_version`.
 
 /// The log is sealed in blocks of at least this many entries.
 constexpr std::int64_t kBlockEntries = 4096;
@@ -19,8 +19,9 @@ constexpr std::int64_t kBlockEntries = 4096;
 /// a journal. Throws `SQLite::Exception`.
 void create_schema(SQLite::Database& database, const std::string& journal_id);
 
-/// Makes a journal of schema 1 one of `kSchemaVersion`, in one transaction. Its `auto_vacuum` stays
-/// off: `prune` changes that when it gives space back. Throws `SQLite::Exception`.
+/// Makes a journal of an older schema one of `kSchemaVersion`, in one transaction. The
+/// `auto_vacuum` of schema 1 stays off: `prune` changes that when it gives space back. Throws
+/// `SQLite::Exception`.
 void migrate_schema(SQLite::Database& database);
 
 /// What a file is, by its header.

@@ -1,6 +1,7 @@
 #include "journal/state.h"
 
 #include "journal/detail.h"
+#include "journal/schema.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -75,26 +76,41 @@ void delete_hold(SQLite::Database& database, const std::string& converger) {
 
 std::vector<LastPass> read_last_passes(SQLite::Database& database) {
   std::vector<LastPass> passes;
-  SQLite::Statement row(database,
-                        "select converger, time_us, outcome, correction_us from last_pass");
+  const bool counts = schema_state(database).version >= 3;
+  SQLite::Statement row(database, std::string("select converger, time_us, outcome, correction_us") +
+                                      (counts ? ", message, streak, failures" : ", '', 0, 0") +
+                                      " from last_pass");
   while (row.executeStep()) {
     passes.push_back({.converger = row.getColumn(0).getString(),
                       .time_us = row.getColumn(1).getInt64(),
                       .outcome = row.getColumn(2).getString(),
-                      .correction_us = row.getColumn(3).getInt64()});
+                      .correction_us = row.getColumn(3).getInt64(),
+                      .message = row.getColumn(4).getString(),
+                      .streak = row.getColumn(5).getInt64(),
+                      .failures = row.getColumn(6).getInt64()});
   }
   return passes;
 }
 
 void write_last_pass(SQLite::Database& database, const LastPass& last) {
-  SQLite::Statement statement(database,
-                              "insert into last_pass values (?, ?, ?, ?) on conflict do update set"
-                              " time_us = excluded.time_us, outcome = excluded.outcome,"
-                              " correction_us = max(correction_us, excluded.correction_us)");
+  SQLite::Statement statement(
+      database,
+      "insert into last_pass (converger, time_us, outcome, correction_us, streak, failures, "
+      "message)"
+      " values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do update set"
+      " time_us = excluded.time_us, outcome = excluded.outcome,"
+      " correction_us = max(correction_us, excluded.correction_us),"
+      " streak = iif(?8, 0, streak + excluded.streak),"
+      " failures = iif(excluded.failures, failures + 1, 0), message = excluded.message");
+  const bool corrected = last.correction_us != 0;
   statement.bind(1, last.converger);
   statement.bind(2, last.time_us);
   statement.bind(3, last.outcome);
   statement.bind(4, last.correction_us);
+  statement.bind(5, last.complete && corrected ? 1 : 0);
+  statement.bind(6, last.outcome == "failed" ? 1 : 0);
+  statement.bind(7, last.message);
+  statement.bind(8, last.complete && last.outcome == "unchanged" ? 1 : 0);
   statement.exec();
 }
 

@@ -28,7 +28,8 @@ void write_hold(SQLite::Database& database, const HeldDefinition& held);
 void delete_hold(SQLite::Database& database, const std::string& converger);
 
 std::vector<LastPass> read_last_passes(SQLite::Database& database);
-/// Keeps an earlier time of correction when `last` tells none.
+/// Keeps an earlier time of correction when `last` tells none, and counts; see
+/// `Journal::note_pass`.
 void write_last_pass(SQLite::Database& database, const LastPass& last);
 
 /// See `Journal::settled`; `now_us` is the time to compare with.

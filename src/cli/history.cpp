@@ -2,6 +2,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/text.h"
+#include "src/base/time_expression.h"
 #include "src/cli/detail_text.h"
 #include "src/cli/summary.h"
 
@@ -10,6 +11,7 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -55,6 +57,25 @@ std::string pass_text(const journal::StoredEntry& stored) {
   return text;
 }
 
+/// What a person stopped, or let go on.
+std::string control_text(const journal::StoredEntry& stored, std::string_view verb) {
+  std::string text = detail_text(stored, "all").empty() ? "" : "all ";
+  text += verb;
+  if (const auto until = parse_time(detail_text(stored, "until"), stored.time_us)) {
+    text += " until " + format_local(until->first_us);
+  }
+  const std::string reason = detail_text(stored, "reason");
+  return reason.empty() ? text : text + ": " + reason;
+}
+
+std::string clock_text(const journal::StoredEntry& stored) {
+  const auto stepped_us = detail_number(stored, "stepped_us");
+  const auto by = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::microseconds(std::abs(stepped_us)));
+  return fmt::format("the clock was set {} by {}", stepped_us < 0 ? "back" : "forward",
+                     format_duration(by));
+}
+
 std::string happened(const journal::StoredEntry& stored) {
   const journal::Entry& entry = stored.entry;
   switch (entry.kind) {
@@ -76,6 +97,14 @@ std::string happened(const journal::StoredEntry& stored) {
                          entry.count.value_or(0), detail_text(stored, "allowed"));
     case Kind::release:
       return "released " + detail_text(stored, "digest");
+    case Kind::pause:
+      return control_text(stored, "paused");
+    case Kind::resume:
+      return control_text(stored, "resumed");
+    case Kind::retry:
+      return counted(entry.count.value_or(0), "subject") + " to be tried again";
+    case Kind::clock:
+      return clock_text(stored);
     case Kind::recovery:
       return fmt::format("recovery: {} {}", detail_text(stored, "reason"),
                          detail_text(stored, "moved_to"));

@@ -321,7 +321,8 @@ void Pass::note(PassResult& result) {
   context_.journal->note_pass({.converger = profile().name,
                                .time_us = now,
                                .outcome = std::string(name_of(result.outcome)),
-                               .correction_us = result.changes > 0 ? now : 0});
+                               .correction_us = result.changes > 0 ? now : 0,
+                               .message = result.error ? state_.message(*result.error) : ""});
 }
 
 }  // namespace

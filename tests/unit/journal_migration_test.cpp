@@ -41,6 +41,16 @@ struct Version1 : JournalFixture {
     BOOST_REQUIRE(ask_sql(file, "pragma application_id") == std::to_string(kApplicationId));
   }
 
+  /// Undoes what version 3 has; the rest is as builds of schema 2 left it.
+  void make_version_2() const {
+    run_sql(file,
+            "drop table last_pass; drop table pause; drop table quarantine; drop table service;"
+            "create table last_pass (converger text primary key, time_us integer not null,"
+            " outcome text not null, correction_us integer not null) strict, without rowid;"
+            "insert into last_pass values ('a', 5, 'failed', 4);"
+            "pragma user_version = 2");
+  }
+
   std::string version() const { return ask_sql(file, "pragma user_version"); }
 };
 
@@ -61,7 +71,7 @@ BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
   const auto before = entries();
   {
     auto journal = open();
-    BOOST_TEST(version() == "2");
+    BOOST_TEST(version() == "3");
     BOOST_TEST(journal.unsettled().size() == 1u);
     PassId pass{1};
     journal.append_outcome(pass, journal_definition(), 6, Outcome::rolled_back);
@@ -84,6 +94,18 @@ BOOST_AUTO_TEST_CASE(migrated_file_has_the_schema_of_a_new_one) {
   BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
 }
 
+BOOST_AUTO_TEST_CASE(migration_keeps_what_is_no_history) {
+  run_sql(file, "insert into last_pass values ('a', 5, 'failed', 4)");
+  BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
+  BOOST_TEST(Reader(file).state().quarantined.empty());
+  open().note_pass({.converger = "a", .time_us = 9, .outcome = "failed", .message = "why"});
+  const auto last = Reader(file).state().last_passes.at("a");
+  BOOST_TEST(last.time_us == 9);
+  BOOST_TEST(last.correction_us == 4);
+  BOOST_TEST(last.failures == 1);
+  BOOST_TEST(last.message == "why");
+}
+
 BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
   run_sql(file, "create table archive (mine)");
   BOOST_TEST((error_of([&] { open(); }).kind() == ErrorKind::failure));
@@ -92,15 +114,36 @@ BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
   BOOST_TEST(entries().size() == 8u);
   run_sql(file, "drop table archive");
   open();
+  BOOST_TEST(version() == "3");
+}
+
+BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
+  open();
+  make_version_2();
+  BOOST_TEST(entries().size() == 8u);
+  run_sql(file, "create table quarantine (mine)");
+  BOOST_TEST((error_of([&] { open(); }).kind() == ErrorKind::failure));
   BOOST_TEST(version() == "2");
+  BOOST_TEST(Reader(file).last_passes().at("a").time_us == 5);
+  run_sql(file, "drop table quarantine");
+  open().pause({.converger = "a", .reason = "billing moves"});
+  BOOST_TEST(version() == "3");
+  BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
+  BOOST_TEST(Reader(file).state().pauses.size() == 1u);
+  BOOST_TEST(!verify().broken_seq.has_value());
+  open();
+  const auto fresh = directory / "made.db";
+  const std::string all =
+      "select group_concat(sql, char(10)) from (select sql from sqlite_schema order by name)";
+  BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
 }
 
 BOOST_AUTO_TEST_CASE(newer_schema_names_the_build_that_is_needed) {
-  run_sql(file, "pragma user_version = 3; update actor set build = 321");
+  run_sql(file, "pragma user_version = 4; update actor set build = 321");
   for (const auto& error : {error_of([&] { open(); }), error_of([&] { verify(); }),
                             error_of([&] { extent_of(file); })}) {
     BOOST_TEST((error.kind() == ErrorKind::usage));
-    BOOST_TEST(std::string(error.what()).find("has schema 3") != std::string::npos);
+    BOOST_TEST(std::string(error.what()).find("has schema 4") != std::string::npos);
     BOOST_TEST(error.hint().find("build 321 or newer") != std::string::npos);
   }
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace SQLite {
+class Database;
+}
+
+namespace converge::journal {
+
+/// The subjects that were corrected in each of the newest `passes` passes of a converger that
+/// looked at all subjects and corrected anything. None when there are not so many such passes in
+/// the journal.
+///
+/// Reads the pass that corrected least, and looks its subjects up in the others. Throws
+/// `SQLite::Exception`.
+std::vector<std::string> corrected_in_each(SQLite::Database& database, const std::string& converger,
+                                           int passes);
+
+}  // namespace converge::journal

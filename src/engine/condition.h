@@ -1,0 +1,29 @@
+#pragma once
+
+#include "journal/reader.h"
+#include "src/engine/settings.h"
+
+#include <cstdint>
+#include <string>
+
+namespace converge::engine {
+
+/// How a converger fares, as far as the journal knows, and what a person does about it.
+struct Condition {
+  /// What matters most: `paused`, `held`, `failing` (its last pass did), `silent` (it should have
+  /// run long ago), `new` (it never ran) or `ready`.
+  std::string state;
+  std::int64_t quarantined = 0;  ///< Subjects, whatever the state.
+  std::int64_t since_us = 0;     ///< Since when it is so; 0 where nobody knows.
+  std::string why;               ///< For people, without a full stop; empty when all is well.
+  std::string resolve;           ///< The command that resolves it, fit for a shell; or empty.
+  bool needs_person = false;     ///< Something waits for a person who does not know of it yet.
+};
+
+/// Of the converger `name` at the time `now_us`. It is silent when its last pass is older than
+/// three periods, and than some seconds that a daemon may take to tell the journal. A pause comes
+/// before everything else: a person has it in hand.
+Condition condition_of(const Settings& settings, const std::string& name,
+                       const journal::State& state, std::int64_t now_us);
+
+}  // namespace converge::engine
