@@ -9,6 +9,7 @@ bindir ?= $(exec_prefix)/bin
 datarootdir ?= $(prefix)/share
 datadir ?= $(datarootdir)
 mandir ?= $(datarootdir)/man
+unitdir ?= $(prefix)/lib/systemd/system
 INSTALL ?= install
 
 ifndef V
@@ -71,6 +72,7 @@ suites := unit pg cli
 support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.cpp)))
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
 pages := $(sort $(wildcard man/*.[1-8]))
+units := $(sort $(wildcard src/daemon/*.service src/daemon/*.timer))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
@@ -178,10 +180,14 @@ install: all ## into DESTDIR and prefix
 	$(INSTALL) -m 644 $(bundled) $(DESTDIR)$(datadir)/converge/convergers
 	set -e; for page in $(pages); do section=$(DESTDIR)$(mandir)/man$${page##*.}; \
 	  $(INSTALL) -d $$section; $(INSTALL) -m 644 $$page $$section; done
+	$(INSTALL) -d $(DESTDIR)$(unitdir)
+	set -e; for unit in $(units); do installed=$(DESTDIR)$(unitdir)/$${unit##*/}; \
+	  $(INSTALL) -m 644 $$unit $$installed; sed -i 's|@bindir@|$(bindir)|' $$installed; done
 
 uninstall: ## remove what install has put there
 	rm -f $(DESTDIR)$(bindir)/converge
 	rm -f $(foreach page,$(pages),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(units)))
 	rm -f $(patsubst convergers/platform/%,$(DESTDIR)$(datadir)/converge/convergers/%,$(bundled))
 	-rmdir $(DESTDIR)$(datadir)/converge/convergers $(DESTDIR)$(datadir)/converge
 
