@@ -1,5 +1,6 @@
 #include "src/base/file.h"
 
+#include "src/base/descriptor.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
 
@@ -20,21 +21,6 @@ Error unreadable(const std::filesystem::path& path, int error_number) {
   return {ErrorKind::usage,
           fmt::format("cannot read {}: {}", path.native(), system_reason(error_number))};
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 // So that the command in a hint can be pasted whatever the path contains.
 std::string shell_word(const std::string& text) {

@@ -79,30 +79,6 @@ void print_notice(std::string_view text) {
   std::fputs(fmt::format("converge: {}\n", text).c_str(), stderr);
 }
 
-JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
-  if (!members_.empty()) members_ += ',';
-  append_json_string(members_, name);
-  members_ += ':';
-  members_ += json;
-  return *this;
-}
-
-JsonObject& JsonObject::add(std::string_view name, std::string_view value) {
-  return add_raw(name, json_string(value));
-}
-
-JsonObject& JsonObject::add(std::string_view name, std::int64_t value) {
-  return add_raw(name, fmt::format("{}", value));
-}
-
-JsonObject& JsonObject::add_members(std::string_view object) {
-  const std::string_view inner = trim(object).substr(1, trim(object).size() - 2);
-  if (trim(inner).empty()) return *this;
-  if (!members_.empty()) members_ += ',';
-  members_ += inner;
-  return *this;
-}
-
 std::string Table::take() {
   for (const auto& row : rows_) {
     widths_.resize(std::max(widths_.size(), row.size()));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "src/base/error.h"
+#include "src/base/json_object.h"
 
 #include <cstdint>
 #include <optional>
@@ -24,30 +25,6 @@ void print(std::string_view text);
 /// `converge: error: ...` and `converge: hint: ...`, on standard error.
 void print_error(const Error& error);
 void print_notice(std::string_view text);
-
-/// One JSON object, member by member.
-class JsonObject {
- public:
-  JsonObject& add(std::string_view name, std::string_view value);
-  JsonObject& add(std::string_view name, const char* value) {
-    return add(name, std::string_view(value));
-  }
-  JsonObject& add(std::string_view name, std::int64_t value);
-  JsonObject& add(std::string_view name, bool value) = delete;
-  template <typename Value>
-  JsonObject& add(std::string_view name, const std::optional<Value>& value) {
-    return value ? add(name, *value) : *this;
-  }
-  /// A value that is JSON already.
-  JsonObject& add_raw(std::string_view name, std::string_view json);
-  /// The members of an object that is JSON already.
-  JsonObject& add_members(std::string_view object);
-  /// The object and a line break.
-  std::string line() const { return "{" + members_ + "}\n"; }
-
- private:
-  std::string members_;
-};
 
 /// Rows in aligned columns, two blanks apart; the last column is not padded.
 class Table {
