@@ -39,8 +39,8 @@ lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
 # Libraries. System headers, so that their warnings are not ours.
 packages := libpqxx fmt sqlite3 libcrypto libpq
 package_cflags := $(shell pkg-config --cflags $(packages) 2>/dev/null | sed 's/-I/-isystem /g')
-libraries := -lSQLiteCpp $(shell pkg-config --libs $(packages) 2>/dev/null) -lPocoJSON \
-  -lPocoFoundation -lpthread
+libraries := -lSQLiteCpp $(shell pkg-config --libs $(packages) 2>/dev/null) -lPocoNet -lPocoJSON \
+  -lPocoFoundation -lprometheus-cpp-core -lpthread
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor \
   -Woverloaded-virtual -Wold-style-cast

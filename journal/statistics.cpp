@@ -92,7 +92,7 @@ class Count {
     statistics_.first_us = query.first_us;
     statistics_.last_us = query.last_us;
     SQLite::Statement begin(database, fmt::format("{} select min(min_us) from part", kBlocks));
-    if (begin.executeStep() && !begin.getColumn(0).isNull()) {
+    if (!query.whole && begin.executeStep() && !begin.getColumn(0).isNull()) {
       statistics_.first_us =
           std::clamp(begin.getColumn(0).getInt64(), query.first_us, query.last_us);
     }

@@ -19,6 +19,7 @@ struct StatisticsQuery {
   std::int64_t last_us = 0;
   std::vector<std::string> convergers = {};
   std::int64_t most_buckets = 60;  ///< At least 1.
+  bool whole = false;              ///< Also the part of the window before the journal begins.
 };
 
 /// What entries of some stretch of time tell. A pass that only looked leaves no entry, and is in no

@@ -1,0 +1,92 @@
+#include "src/daemon/overview.h"
+
+#include "src/base/clock.h"
+#include "src/base/json_object.h"
+#include "src/base/text.h"
+#include "src/base/version.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace converge::daemon {
+namespace {
+
+void add_time(JsonObject& object, std::string_view name, std::optional<std::int64_t> time_us) {
+  if (time_us) object.add(name, format_utc(*time_us));
+}
+
+std::string json_of(const ConvergerOverview& one) {
+  JsonObject object;
+  object.add("name", one.name)
+      .add("state", one.state)
+      .add("why", one.why)
+      .add("resolve", one.resolve)
+      .add("needs_person", one.needs_person())
+      .add("schedule", one.schedule)
+      .add("owned", one.owned)
+      .add("running", one.running)
+      .add("quarantined", one.quarantined);
+  add_time(object, "last_pass", one.last_pass_us);
+  object.add("last_outcome", one.last_outcome);
+  add_time(object, "last_correction", one.last_correction_us);
+  add_time(object, "next", one.next_us);
+  object.add("version", one.version).add("description", one.description);
+  if (!one.hold_digest.empty()) {
+    object.add("digest", one.hold_digest)
+        .add("inconsistencies", one.hold_inconsistencies)
+        .add("allowed", one.hold_allowed);
+  }
+  return object.text();
+}
+
+}  // namespace
+
+bool ConvergerOverview::needs_person() const {
+  constexpr std::array<std::string_view, 4> kStates = {"broken", "held", "failing", "silent"};
+  return quarantined > 0 || std::find(kStates.begin(), kStates.end(), state) != kStates.end();
+}
+
+std::vector<std::string> Overview::obstacles() const {
+  std::vector<std::string> lines;
+  if (!connected) lines.push_back(printable(fmt::format("not connected to {}", server)));
+  if (!trouble.empty()) lines.push_back(printable(trouble));
+  for (const auto& one : convergers) {
+    if (one.state != "silent") continue;
+    lines.push_back(printable(fmt::format("{}: {}", one.name, one.why)));
+  }
+  return lines;
+}
+
+std::string to_json(const Overview& overview) {
+  std::string convergers;
+  for (const auto& one : overview.convergers) {
+    convergers += (convergers.empty() ? "" : ",") + json_of(one);
+  }
+  JsonObject journal;
+  journal.add("file", overview.journal.string())
+      .add("bytes", overview.journal_bytes)
+      .add("entries", overview.journal_entries);
+  JsonObject object;
+  object.add("connected", overview.connected)
+      .add("server", overview.server)
+      .add("trouble", overview.trouble)
+      .add("ready", overview.ready())
+      .add("host", overview.host)
+      .add("actor", overview.actor)
+      .add("build", build_number())
+      .add("commit", build_commit());
+  add_time(object, "since", overview.since_us);
+  add_time(object, "now", overview.now_us);
+  object.add("workers", overview.workers)
+      .add("busy", overview.busy)
+      .add("connections", overview.connections)
+      .add("connections_in_use", overview.connections_in_use)
+      .add_raw("journal", journal.text())
+      .add_raw("convergers", "[" + convergers + "]");
+  return object.line();
+}
+
+}  // namespace converge::daemon
