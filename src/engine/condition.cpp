@@ -31,17 +31,6 @@ const journal::LastPass* last_pass_of(const journal::State& state, const std::st
   return found == state.last_passes.end() ? nullptr : &found->second;
 }
 
-void tell_pause(Condition& condition, const std::string& name, const journal::Pause& pause) {
-  condition.state = "paused";
-  condition.since_us = pause.since_us;
-  condition.why = fmt::format(
-      "{} paused {} at {}{}: {}", pause.actor, pause.converger.empty() ? "all convergers" : "it",
-      format_local(pause.since_us),
-      pause.until_us == 0 ? "" : fmt::format(", until {}", format_local(pause.until_us)),
-      pause.reason);
-  condition.resolve = "converge resume " + (pause.converger.empty() ? "--all" : shell_word(name));
-}
-
 void tell_hold(Condition& condition, const std::string& name, const journal::Hold& hold) {
   condition.state = "held";
   condition.since_us = hold.since_us;
@@ -120,7 +109,10 @@ Condition condition_of(const Settings& settings, const std::string& name,
   condition.state = last == nullptr ? "new" : "ready";
   condition.quarantined = static_cast<std::int64_t>(subjects.size());
   if (const auto pause = journal::pause_in_force(state.pauses, name, now_us)) {
-    tell_pause(condition, name, *pause);
+    condition.state = "paused";
+    condition.since_us = pause->since_us;
+    condition.why = pause_text(*pause);
+    condition.resolve = resume_command(*pause);
     return condition;
   }
   if (hold != state.holds.end() && !hold->second.released) {
@@ -132,8 +124,26 @@ Condition condition_of(const Settings& settings, const std::string& name,
   } else if (!subjects.empty()) {
     tell_quarantine(condition, name, subjects);
   }
-  condition.needs_person = !condition.resolve.empty();
+  condition.needs_person = needs_person(condition.state, condition.quarantined);
   return condition;
+}
+
+bool needs_person(std::string_view state, std::int64_t quarantined) {
+  if (state == "paused") return false;
+  return quarantined > 0 || state == "held" || state == "failing" || state == "silent" ||
+         state == "broken";
+}
+
+std::string pause_text(const journal::Pause& pause) {
+  return fmt::format(
+      "{} paused {} at {}{}: {}", pause.actor, pause.converger.empty() ? "all convergers" : "it",
+      format_local(pause.since_us),
+      pause.until_us == 0 ? "" : fmt::format(", until {}", format_local(pause.until_us)),
+      pause.reason);
+}
+
+std::string resume_command(const journal::Pause& pause) {
+  return "converge resume " + (pause.converger.empty() ? "--all" : shell_word(pause.converger));
 }
 
 }  // namespace converge::engine

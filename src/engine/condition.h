@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace converge::engine {
 
@@ -25,5 +26,12 @@ struct Condition {
 /// before everything else: a person has it in hand.
 Condition condition_of(const Settings& settings, const std::string& name,
                        const journal::State& state, std::int64_t now_us);
+
+/// Whether a state, with so many subjects in quarantine, waits for a person who may not know of it.
+bool needs_person(std::string_view state, std::int64_t quarantined);
+
+/// `alice paused it at TIME, until TIME: REASON`, and the command that ends it.
+std::string pause_text(const journal::Pause& pause);
+std::string resume_command(const journal::Pause& pause);
 
 }  // namespace converge::engine

@@ -58,6 +58,7 @@ class Pass {
     result = state_.result();
     result.error = std::move(error);
     result.hold = hold_;
+    result.paused = paused_;
     if (hold_)
       result.inconsistencies = hold_->inconsistencies;  // One that stood already examined none.
     if (corrections_undone_) result.changes = 0;
@@ -93,6 +94,7 @@ class Pass {
   PassState state_;
   std::optional<journal::Hold> hold_;  ///< That stopped this pass.
   bool released_ = false;              ///< A hold was released for this pass.
+  std::optional<journal::Pause> paused_;
   bool skipped_ = false;
   bool corrections_undone_ = false;
 };
@@ -117,6 +119,11 @@ void Pass::converge() {
   }
   state_.start_clock();
   if (!is_plan()) {
+    paused_ = context_.journal->pause_of(profile().name);
+    if (paused_) {
+      skipped_ = true;
+      return;
+    }
     auto hold = context_.journal->hold(profile().name);
     if (hold && !hold->released) {
       hold_ = std::move(hold);

@@ -23,7 +23,7 @@ enum class PassOutcome {
   planned,  ///< As converged, but rolled back: it was a plan.
   failed,
   held,     ///< A limit stopped it, now or before.
-  skipped,  ///< Another process is at it.
+  skipped,  ///< Another process is at it, or a person paused it.
 };
 std::string_view name_of(PassOutcome outcome);
 
@@ -60,7 +60,8 @@ struct PassResult {
   std::int64_t failed = 0;  ///< Subjects.
   std::chrono::milliseconds duration{0};
   std::optional<journal::Hold> hold;
-  std::optional<Error> error;  ///< Why the pass as a whole failed.
+  std::optional<journal::Pause> paused;  ///< Why it was skipped.
+  std::optional<Error> error;            ///< Why the pass as a whole failed.
 };
 
 /// One execution of a converger over all its subjects.

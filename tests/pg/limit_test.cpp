@@ -203,6 +203,21 @@ BOOST_AUTO_TEST_CASE(failure_is_told_once_when_the_transaction_is_begun_again) {
   check_journal_agrees();
 }
 
+BOOST_AUTO_TEST_CASE(paused_converger_does_nothing_and_leaves_no_trace) {
+  archived_accounts(1);
+  define("archive", archive_clusters());
+  journal.pause({.converger = "", .reason = "restoring"});
+  const auto paused = run("archive");
+  BOOST_TEST(engine::name_of(paused.outcome) == "skipped");
+  BOOST_TEST_REQUIRE(paused.paused.has_value());
+  BOOST_TEST(paused.paused->reason == "restoring");
+  BOOST_TEST(count("cluster where archived_at is not null") == 0);
+  BOOST_TEST(kinds() == "pause");
+  BOOST_TEST(journal::Reader(journal_file).last_passes().empty());
+  journal.resume("", "");
+  BOOST_TEST(summary(run("archive")) == "converged: 1 of 1 corrected, 1 changes, 0 failed");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
