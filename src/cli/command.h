@@ -17,7 +17,7 @@ enum ExitStatus : int {
   kDone = 0,
   kFailed = 1,
   kUsage = 2,
-  kHeld = 3,
+  kHeld = 3,  ///< Or paused.
   kInconsistencies = 4,
   kLocked = 75,
 };
@@ -49,6 +49,9 @@ std::function<int()> define_plan(CLI::App& app, const Common& common);
 std::function<int()> define_check(CLI::App& app, const Common& common);
 std::function<int()> define_list(CLI::App& app, const Common& common);
 std::function<int()> define_show(CLI::App& app, const Common& common);
+std::function<int()> define_pause(CLI::App& app, const Common& common);
+std::function<int()> define_resume(CLI::App& app, const Common& common);
+std::function<int()> define_retry(CLI::App& app, const Common& common);
 std::function<int()> define_release(CLI::App& app, const Common& common);
 std::function<int()> define_stats(CLI::App& app, const Common& common);
 std::function<int()> define_journal(CLI::App& app, const Common& common);

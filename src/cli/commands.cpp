@@ -42,6 +42,20 @@ constexpr std::array kCommands = {
             "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
             "  converge release archive_account                    go on, within the limit",
             define_release},
+    Command{"pause", "stop a converger, or all, before its next pass",
+            "  converge pause archive_account --reason 'billing is being migrated' --for 2h\n"
+            "  converge pause --all --reason 'restoring a backup'\n\n"
+            "A pass that runs already goes on to its end. The pause is kept in the journal, holds\n"
+            "for all who use that journal, and survives a restart of the daemon.",
+            define_pause},
+    Command{"resume", "let go on what was paused",
+            "  converge resume archive_account\n"
+            "  converge resume --all --reason 'the backup is restored'",
+            define_resume},
+    Command{"retry", "try subjects that failed again in the next pass",
+            "  converge retry archive_account 42\n"
+            "  converge retry archive_account --all",
+            define_retry},
     Command{
         "stats", "count what was corrected and what failed, and draw it over time",
         "  converge stats                        the last seven days\n"
@@ -132,7 +146,8 @@ int dispatch(int argc, char** argv) {
       "  converge journal               what was done\n\n"
       "`converge COMMAND --help` shows the options and examples of a command.\n\n"
       "Exit status: 0 done; 1 something failed; 2 usage or configuration, nothing attempted;\n"
-      "3 a limit held a pass; 4 with --exit-code, there are (or were) inconsistencies;\n"
+      "3 a limit or a person stopped a pass; 4 with --exit-code, there are (or were) "
+      "inconsistencies;\n"
       "75 another pass has the lock.");
   add_common_options(app, common);
 

@@ -251,21 +251,10 @@ std::string steps_json(const journal::StoredEntry& stored) {
   return lines;
 }
 
-const journal::LastPass* Remembered::pass(const std::string& name) const {
-  const auto found = passes.find(name);
-  return found == passes.end() ? nullptr : &found->second;
-}
-
-const journal::Hold* Remembered::hold(const std::string& name) const {
-  const auto found = holds.find(name);
-  return found == holds.end() || found->second.released ? nullptr : &found->second;
-}
-
-Remembered remember(const std::filesystem::path& journal) {
+journal::State remember(const std::filesystem::path& journal) {
   std::error_code error;
   if (!std::filesystem::exists(journal, error)) return {};
-  journal::Reader reader(journal);
-  return {.passes = reader.last_passes(), .holds = reader.holds()};
+  return journal::Reader(journal).state();
 }
 
 }  // namespace converge::cli

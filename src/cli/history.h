@@ -3,8 +3,9 @@
 #include "journal/reader.h"
 #include "src/cli/output.h"
 
-#include <map>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace converge::cli {
 
@@ -27,14 +28,6 @@ std::vector<std::vector<Table::Cell>> describe_steps(const journal::StoredEntry&
 std::string steps_json(const journal::StoredEntry& entry);
 
 /// What the journal remembers of the convergers; empty when there is no journal yet.
-struct Remembered {
-  std::map<std::string, journal::LastPass> passes;
-  std::map<std::string, journal::Hold> holds;
-
-  const journal::LastPass* pass(const std::string& name) const;
-  /// A hold that nobody has released yet.
-  const journal::Hold* hold(const std::string& name) const;
-};
-Remembered remember(const std::filesystem::path& journal);
+journal::State remember(const std::filesystem::path& journal);
 
 }  // namespace converge::cli

@@ -2,9 +2,9 @@
 #include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/condition_text.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
-#include "src/cli/summary.h"
 
 #include <fmt/core.h>
 
@@ -12,89 +12,74 @@ namespace converge::cli {
 
 namespace {
 
-std::string time_or_dash(std::int64_t time_us) {
-  return time_us == 0 ? "-" : format_local(time_us);
-}
-
-std::string schedule(const engine::Settings& settings) {
-  return settings.every ? "every " + format_duration(*settings.every) : "by hand";
-}
-
-void print_json(const engine::Profile& profile, const Remembered& remembered) {
-  JsonObject line;
-  const journal::Hold* hold = remembered.hold(profile.name);
-  line.add("converger", profile.name)
-      .add("version", profile.version)
-      .add("state", hold != nullptr ? "held" : "ready")
-      .add("every", profile.settings.every ? format_duration(*profile.settings.every) : "never");
-  if (const journal::LastPass* last = remembered.pass(profile.name)) {
-    line.add("last_pass", format_utc(last->time_us)).add("last_outcome", last->outcome);
-    if (last->correction_us != 0) line.add("last_correction", format_utc(last->correction_us));
-  }
-  if (hold != nullptr) {
-    line.add("digest", hold->digest)
-        .add("inconsistencies", hold->inconsistencies)
-        .add("allowed", hold->allowed);
-  }
-  print(line.line());
-}
-
-std::vector<Table::Cell> row(const engine::Profile& profile, const Remembered& remembered) {
-  const bool held = remembered.hold(profile.name) != nullptr;
-  const journal::LastPass* last = remembered.pass(profile.name);
-  const std::string outcome = last == nullptr ? "-" : last->outcome;
+std::vector<Table::Cell> row(const engine::Profile& profile, const engine::Condition& condition,
+                             const journal::State& state) {
+  const auto found = state.last_passes.find(profile.name);
+  const bool ran = found != state.last_passes.end();
+  const std::string outcome = ran ? found->second.outcome : "-";
   return {{profile.name, Style::strong},
-          {schedule(profile.settings)},
-          {held ? "held" : "ready", held ? Style::warning : Style::good},
-          {time_or_dash(last == nullptr ? 0 : last->time_us)},
+          {schedule_of(profile.settings)},
+          {condition.state, style_of_state(condition.state)},
+          {condition.quarantined == 0 ? "-" : fmt::format("{}", condition.quarantined),
+           condition.quarantined == 0 ? Style::plain : Style::bad},
+          {time_or_dash(ran ? found->second.time_us : 0)},
           {outcome, outcome == "failed" ? Style::bad : Style::plain},
-          {time_or_dash(last == nullptr ? 0 : last->correction_us)}};
+          {time_or_dash(ran ? found->second.correction_us : 0)}};
+}
+
+void print_json(const convergers::Registry& registry, const journal::State& state,
+                std::int64_t now_us) {
+  for (const auto& converger : registry.convergers) {
+    const engine::Profile& profile = converger->profile();
+    const auto condition = engine::condition_of(profile.settings, profile.name, state, now_us);
+    print(converger_json(profile, condition, state).line());
+  }
+  for (const auto& broken : registry.broken) print(broken_json(broken).line());
+}
+
+void print_table(const convergers::Registry& registry, const journal::State& state,
+                 std::int64_t now_us) {
+  Table table;
+  table.add({{"NAME", Style::faint},
+             {"SCHEDULE", Style::faint},
+             {"STATE", Style::faint},
+             {"QUARANTINE", Style::faint},
+             {"LAST PASS", Style::faint},
+             {"OUTCOME", Style::faint},
+             {"LAST CORRECTION", Style::faint}});
+  for (const auto& converger : registry.convergers) {
+    const engine::Profile& profile = converger->profile();
+    table.add(
+        row(profile, engine::condition_of(profile.settings, profile.name, state, now_us), state));
+  }
+  for (const auto& broken : registry.broken) {
+    table.add({{printable(broken.name), Style::strong},
+               {"-"},
+               {"broken", style_of_state("broken")},
+               {"-"},
+               {"-"},
+               {"-"},
+               {"-"}});
+  }
+  print(table.take());
 }
 
 int list(const Common& common) {
   const config::Config config = config::load(common.flags);
   const convergers::Registry registry = convergers::load_registry(config.convergers);
-  const Remembered remembered = remember(config.journal);
-  Table table;
-  table.add({{"NAME", Style::faint},
-             {"SCHEDULE", Style::faint},
-             {"STATE", Style::faint},
-             {"LAST PASS", Style::faint},
-             {"OUTCOME", Style::faint},
-             {"LAST CORRECTION", Style::faint}});
-  for (const auto& converger : registry.convergers) {
-    if (common.json()) {
-      print_json(converger->profile(), remembered);
-    } else {
-      table.add(row(converger->profile(), remembered));
-    }
+  const journal::State state = remember(config.journal);
+  const auto now_us = wall_time_us();
+  if (common.json()) {
+    print_json(registry, state, now_us);
+  } else {
+    print_table(registry, state, now_us);
   }
-  for (const convergers::Broken& broken : registry.broken) {
-    if (common.json()) {
-      print(JsonObject()
-                .add("converger", broken.name)
-                .add("state", "broken")
-                .add("message", broken.error.what())
-                .line());
-    } else {
-      table.add({{printable(broken.name), Style::strong},
-                 {"-"},
-                 {"broken", Style::bad},
-                 {"-"},
-                 {"-"},
-                 {"-"}});
-    }
-  }
-  if (!common.json()) print(table.take());
-  for (const convergers::Broken& broken : registry.broken) print_error(broken.error);
+  for (const auto& broken : registry.broken) print_error(broken.error);
   for (const auto& converger : registry.convergers) {
-    const std::string& name = converger->profile().name;
-    if (const journal::Hold* hold = remembered.hold(name)) {
-      print_notice(fmt::format("{} is held since {}: {}, {} allowed. {}", name,
-                               format_local(hold->since_us),
-                               counted(hold->inconsistencies, "inconsistency", "inconsistencies"),
-                               hold->allowed, how_to_release(*hold)));
-    }
+    const engine::Profile& profile = converger->profile();
+    const auto notice = notice_of(
+        profile.name, engine::condition_of(profile.settings, profile.name, state, now_us));
+    if (!notice.empty()) print_notice(notice);
   }
   return registry.broken.empty() ? kDone : kFailed;
 }

@@ -5,9 +5,11 @@
 #include "src/base/clock.h"
 #include "src/base/process.h"
 #include "src/base/text.h"
+#include "src/cli/history.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
 #include "src/cli/summary.h"
+#include "src/engine/condition.h"
 #include "src/engine/keep.h"
 #include "src/engine/recovery.h"
 #include "src/engine/witness.h"
@@ -67,6 +69,7 @@ class PassPrinter {
   std::string sentence(const engine::PassResult& result) const;
   static std::string held_text(const journal::Hold& hold);
   void print_hold(const journal::Hold& hold) const;
+  void print_pause(const journal::Pause& pause) const;
 
   std::string name_;
   const PassRequest& request_;
@@ -145,7 +148,8 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
       text = styled(Style::warning, "held") + ": " + held_text(*result.hold);
       break;
     case engine::PassOutcome::skipped:
-      text = "skipped: another process is at it";
+      text = result.paused ? styled(Style::warning, "skipped") + ": it is paused"
+                           : "skipped: another process is at it";
       break;
   }
   return fmt::format("{}  {} ({})\n", styled(Style::strong, name_), text,
@@ -161,6 +165,12 @@ void PassPrinter::print_hold(const journal::Hold& hold) const {
                     fmt::format("{}: the limit holds {}", name_,
                                 counted(hold.inconsistencies, "inconsistency", "inconsistencies")),
                     how_to_release(hold)));
+}
+
+void PassPrinter::print_pause(const journal::Pause& pause) const {
+  print_error(Error(ErrorKind::failure,
+                    fmt::format("{}: {}", name_, printable(engine::pause_text(pause))),
+                    fmt::format("To let it go on: `{}`.", engine::resume_command(pause))));
 }
 
 void PassPrinter::result(const engine::PassResult& result, const engine::PassContext& context) {
@@ -189,6 +199,9 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
         .add("changes", result.changes)
         .add("failed", result.failed)
         .add("duration_ms", result.duration.count());
+    if (result.paused) {
+      line.add("paused_by", result.paused->actor).add("reason", result.paused->reason);
+    }
     if (result.hold) line.add("digest", result.hold->digest).add("allowed", result.hold->allowed);
     if (!quiet) print(line.line());
   } else if (!quiet) {
@@ -199,6 +212,7 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
     print(sentence(result));
   }
   if (result.hold) print_hold(*result.hold);
+  if (result.paused) print_pause(*result.paused);
 }
 
 /// The process's connections and journal.
@@ -277,25 +291,23 @@ void add_pass_options(CLI::App& app, PassRequest& request) {
 
 std::vector<std::string> due(const convergers::Registry& registry, const config::Config& config,
                              std::int64_t now_us) {
-  std::map<std::string, journal::LastPass> last;
-  std::error_code error;
+  journal::State state;
   try {
-    if (std::filesystem::exists(config.journal, error)) {
-      last = journal::Reader(config.journal).last_passes();
-    }
+    state = remember(config.journal);
   } catch (const Error&) {
     // Then everything is due, and what is wrong with the file is told by whoever writes it.
   }
   std::vector<std::string> names;
   for (const auto& converger : registry.convergers) {
+    const std::string& name = converger->profile().name;
     const auto& every = converger->profile().settings.every;
-    if (!every) continue;
+    if (!every || journal::pause_in_force(state.pauses, name, now_us)) continue;
     const auto interval = std::chrono::microseconds(*every).count();
-    const auto found = last.find(converger->profile().name);
+    const auto found = state.last_passes.find(name);
     const std::int64_t slack = std::min<std::int64_t>(interval / 10, 10'000'000);
-    if (found == last.end() || now_us - found->second.time_us >= interval - slack ||
+    if (found == state.last_passes.end() || now_us - found->second.time_us >= interval - slack ||
         now_us < found->second.time_us) {
-      names.push_back(converger->profile().name);
+      names.push_back(name);
     }
   }
   return names;
@@ -310,7 +322,8 @@ int exit_status(const std::vector<engine::PassResult>& results, bool broken, boo
   };
   if (results.empty() && broken) return kUsage;
   if (broken || any(is(engine::PassOutcome::failed))) return kFailed;
-  if (any(is(engine::PassOutcome::held))) return kHeld;
+  const auto paused = [](const engine::PassResult& result) { return result.paused.has_value(); };
+  if (any(is(engine::PassOutcome::held)) || any(paused)) return kHeld;
   if (any(is(engine::PassOutcome::skipped))) return kLocked;
   if (exit_code && any([](const auto& result) { return result.inconsistencies > 0; })) {
     return kInconsistencies;

@@ -27,7 +27,8 @@ void add_pass_options(CLI::App& app, PassRequest& request);
 /// SIGTERM let the chunks in flight end; a second one ends the process.
 int execute_passes(const PassRequest& request, const Common& common);
 
-/// The convergers that a `run` without names is for: those whose last pass is long enough ago.
+/// The convergers that a `run` without names is for: those whose last pass is long enough ago,
+/// and that nobody paused.
 /// A tenth of the interval, ten seconds at most, is forgiven: else cron's own jitter would make a
 /// converger that is due every minute miss every other one.
 std::vector<std::string> due(const convergers::Registry& registry, const config::Config& config,

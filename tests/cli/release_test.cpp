@@ -68,13 +68,15 @@ BOOST_AUTO_TEST_CASE(list_shows_the_hold_and_the_command) {
   const auto list = call({"list"});
   BOOST_TEST(list.status == 0);
   BOOST_TEST(timeless(list.out) ==
-             "NAME     SCHEDULE  STATE  LAST PASS            OUTCOME  LAST CORRECTION\n"
-             "archive  every 1m  held   TIME  held     -\n");
-  BOOST_TEST(timeless(list.err) ==
-             "converge: archive is held since TIME: 12 inconsistencies, 5 allowed. Look with "
-             "`converge plan archive`; to let exactly this set through, once: `converge release "
-             "archive " +
-                 digest + "`.\n");
+             "NAME     SCHEDULE  STATE  QUARANTINE  LAST PASS            OUTCOME  "
+             "LAST CORRECTION\n"
+             "archive  every 1m  held   -           TIME  held     -\n");
+  BOOST_TEST(
+      timeless(list.err) ==
+      "converge: archive is held: a limit of 5 stopped 12 inconsistencies at TIME. Look "
+      "with `converge plan archive`; to let exactly this set through, once: `converge release "
+      "archive " +
+          digest + "`.\n");
   const auto json = call({"list", "-o", "json"}).out;
   BOOST_TEST(member(json, "state") == "held");
   BOOST_TEST(member(json, "digest") == digest);
@@ -180,7 +182,7 @@ BOOST_AUTO_TEST_CASE(limit_is_inclusive) {
 BOOST_AUTO_TEST_CASE(percentage_counts_the_subjects_found) {
   define("archive", archiver("-- limit: 50% of at least 4\n"));
   BOOST_TEST(call({"run", "archive"}).status == 3);
-  BOOST_TEST(contains(call({"list"}).err, "12 inconsistencies, 6 allowed"));
+  BOOST_TEST(contains(call({"list"}).err, "a limit of 6 stopped 12 inconsistencies"));
 }
 
 BOOST_AUTO_TEST_CASE(plan_says_that_the_limit_would_hold_and_holds_nothing) {

@@ -1,0 +1,87 @@
+#include "src/cli/condition_text.h"
+
+#include "src/base/clock.h"
+#include "src/base/text.h"
+#include "src/cli/summary.h"
+
+#include <fmt/core.h>
+
+namespace converge::cli {
+
+namespace {
+
+/// What a person does about it.
+std::string advice(const std::string& name, const engine::Condition& condition) {
+  const std::string command = printable(condition.resolve);
+  if (condition.state == "paused") return fmt::format("To let it go on: `{}`.", command);
+  if (condition.state == "held") {
+    return fmt::format("Look with `converge plan {}`; to let exactly this set through, once: `{}`.",
+                       name, command);
+  }
+  if (condition.state == "failing") return fmt::format("Look with `{}`.", command);
+  if (condition.state == "silent") {
+    return fmt::format("Is the daemon or the timer running? By hand: `{}`.", command);
+  }
+  return fmt::format("Look with `converge show {}`; to try again at once: `{}`.", name, command);
+}
+
+void add_hold(JsonObject& line, const journal::Hold& hold) {
+  line.add("digest", hold.digest)
+      .add("inconsistencies", hold.inconsistencies)
+      .add("allowed", hold.allowed);
+}
+
+}  // namespace
+
+Style style_of_state(std::string_view state) {
+  if (state == "ready") return Style::good;
+  if (state == "new") return Style::plain;
+  return state == "failing" || state == "broken" || state == "silent" ? Style::bad : Style::warning;
+}
+
+std::string schedule_of(const engine::Settings& settings) {
+  return settings.every ? "every " + format_duration(*settings.every) : "by hand";
+}
+
+std::string time_or_dash(std::int64_t time_us) {
+  return time_us == 0 ? "-" : format_local(time_us);
+}
+
+std::string notice_of(const std::string& name, const engine::Condition& condition) {
+  if (condition.why.empty()) return "";
+  const bool named = condition.state != "ready" && condition.state != "new";
+  return fmt::format("{}{}: {}. {}", name, named ? " is " + condition.state : "",
+                     printable(condition.why), advice(name, condition));
+}
+
+JsonObject converger_json(const engine::Profile& profile, const engine::Condition& condition,
+                          const journal::State& state) {
+  JsonObject line;
+  line.add("converger", profile.name)
+      .add("version", profile.version)
+      .add("state", condition.state)
+      .add("every", profile.settings.every ? format_duration(*profile.settings.every) : "never")
+      .add("quarantined", condition.quarantined);
+  if (const auto last = state.last_passes.find(profile.name); last != state.last_passes.end()) {
+    line.add("last_pass", format_utc(last->second.time_us))
+        .add("last_outcome", last->second.outcome)
+        .add("failures", last->second.failures);
+    if (last->second.correction_us != 0) {
+      line.add("last_correction", format_utc(last->second.correction_us));
+    }
+  }
+  if (condition.since_us != 0) line.add("since", format_utc(condition.since_us));
+  if (!condition.why.empty()) line.add("why", condition.why).add("resolve", condition.resolve);
+  const auto hold = state.holds.find(profile.name);
+  if (hold != state.holds.end() && !hold->second.released) add_hold(line, hold->second);
+  return line;
+}
+
+JsonObject broken_json(const convergers::Broken& broken) {
+  return JsonObject()
+      .add("converger", broken.name)
+      .add("state", "broken")
+      .add("message", broken.error.what());
+}
+
+}  // namespace converge::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "convergers/registry.h"
+#include "journal/reader.h"
+#include "src/cli/output.h"
+#include "src/engine/condition.h"
+
+#include <string>
+#include <string_view>
+
+namespace converge::cli {
+
+/// How a state is shown.
+Style style_of_state(std::string_view state);
+
+/// `every 10s`, or `by hand`.
+std::string schedule_of(const engine::Settings& settings);
+
+/// A time for people, or a dash for 0.
+std::string time_or_dash(std::int64_t time_us);
+
+/// What is to be said of a converger that is not simply well, for one line: how it is, why, and the
+/// command that resolves it. Empty for one that is well.
+std::string notice_of(const std::string& name, const engine::Condition& condition);
+
+/// A converger as an object: name, version, state, schedule, last pass and correction, and what
+/// keeps it from being well.
+JsonObject converger_json(const engine::Profile& profile, const engine::Condition& condition,
+                          const journal::State& state);
+JsonObject broken_json(const convergers::Broken& broken);
+
+}  // namespace converge::cli
