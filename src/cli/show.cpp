@@ -1,9 +1,12 @@
 #include "convergers/registry.h"
+#include "convergers/wake_trigger.h"
 #include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/condition_text.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/quarantine_text.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -17,6 +20,7 @@ namespace converge::cli {
 namespace {
 
 constexpr std::int64_t kHistory = 5;
+constexpr std::size_t kQuarantined = 20;
 
 using Setting = std::pair<std::string, std::string>;
 
@@ -68,7 +72,26 @@ std::string history(const std::filesystem::path& file, const std::string& name) 
   return any ? table.take() : "  none yet\n";
 }
 
-void print_json(const engine::Profile& profile) {
+/// How it fares, where that is not simply well.
+std::string state_text(const std::string& name, const engine::Condition& condition,
+                       const journal::State& state) {
+  const std::string notice = notice_of(name, condition);
+  std::string text = "  " + styled(style_of_state(condition.state), condition.state) + "\n";
+  if (!notice.empty()) text += indented(notice);
+  const std::string quarantine = quarantine_text(state, name, kQuarantined);
+  if (!quarantine.empty()) text += heading("In quarantine") + quarantine;
+  return text;
+}
+
+std::string trigger_text(const convergers::SqlConverger& converger) {
+  const std::string sql = convergers::wake_trigger(converger.definition());
+  if (sql.empty()) return "";
+  return heading("To be woken by a commit, for a migration of your own") + indented(sql);
+}
+
+void print_json(const convergers::SqlConverger& converger, const engine::Condition& condition,
+                const journal::State& state) {
+  const engine::Profile& profile = converger.profile();
   JsonObject settings;
   for (const auto& [name, value] : settings_of(profile.settings)) settings.add(name, value);
   std::string settings_json = settings.line();
@@ -77,32 +100,26 @@ void print_json(const engine::Profile& profile) {
   for (const std::string& step : profile.steps) {
     steps += (steps.empty() ? "" : ",") + json_string(step);
   }
-  print(JsonObject()
-            .add("converger", profile.name)
-            .add("version", profile.version)
-            .add("path", profile.path.string())
-            .add("description", profile.description)
-            .add("operator", profile.runbook)
-            .add_raw("settings", settings_json)
-            .add_raw("steps", "[" + steps + "]")
-            .line());
+  JsonObject line = converger_json(profile, condition, state);
+  line.add("path", profile.path.string())
+      .add("description", profile.description)
+      .add("operator", profile.runbook)
+      .add_raw("settings", settings_json)
+      .add_raw("steps", "[" + steps + "]")
+      .add_raw("quarantine", quarantine_json(state, profile.name));
+  const std::string trigger = convergers::wake_trigger(converger.definition());
+  if (!trigger.empty()) line.add("trigger", trigger);
+  print(line.line());
 }
 
-int show(const std::string& name, const Common& common) {
-  const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
-  convergers::require_known(registry, std::span(&name, 1));
-  if (const convergers::Broken* broken = registry.find_broken(name)) throw broken->error;
-  const engine::Profile& profile = registry.find(name)->profile();
-  if (common.json()) {
-    print_json(profile);
-    return kDone;
-  }
+void print_text(const convergers::SqlConverger& converger, const engine::Condition& condition,
+                const journal::State& state, const std::filesystem::path& journal) {
+  const engine::Profile& profile = converger.profile();
   std::string text = fmt::format("{}  {}\n", styled(Style::strong, profile.name),
                                  styled(Style::faint, "version " + profile.version.substr(0, 12)));
   text += "\n" + indented(profile.description);
   if (!profile.runbook.empty()) text += heading("For the operator") + indented(profile.runbook);
-  text += heading("Settings");
+  text += heading("State") + state_text(profile.name, condition, state) + heading("Settings");
   Table settings;
   for (const auto& [key, value] : settings_of(profile.settings)) {
     settings.add({{"  " + key, Style::faint}, {value}});
@@ -111,8 +128,24 @@ int show(const std::string& name, const Common& common) {
   for (std::size_t i = 0; i < profile.steps.size(); ++i) {
     text += fmt::format("  {}. {}\n", i + 1, printable(profile.steps[i]));
   }
-  text += heading("Recent history") + history(config.journal, name);
-  print(text);
+  text += trigger_text(converger);
+  print(text + heading("Recent history") + history(journal, profile.name));
+}
+
+int show(const std::string& name, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  convergers::require_known(registry, std::span(&name, 1));
+  if (const convergers::Broken* broken = registry.find_broken(name)) throw broken->error;
+  const convergers::SqlConverger& converger = *registry.find(name);
+  const journal::State state = remember(config.journal);
+  const auto condition =
+      engine::condition_of(converger.profile().settings, name, state, wall_time_us());
+  if (common.json()) {
+    print_json(converger, condition, state);
+  } else {
+    print_text(converger, condition, state, config.journal);
+  }
   return kDone;
 }
 

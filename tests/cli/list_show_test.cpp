@@ -121,6 +121,9 @@ For the operator
   update account set archived_at = now() where email = 'TARGET' returning *;
   commit;
 
+State
+  new
+
 Settings
   every         10s
   listen        account_archived
@@ -137,9 +140,56 @@ Steps
   2. revoke api keys
   3. remove team members
 
+To be woken by a commit, for a migration of your own
+  create function notify_account_archived() returns trigger language plpgsql as $$
+  begin
+    perform pg_notify('account_archived', new.id::text);
+    return null;
+  end
+  $$;
+  create trigger notify_account_archived after insert or update on account
+  for each row execute function notify_account_archived();
+
 Recent history
   none yet
 )");
+}
+
+BOOST_AUTO_TEST_CASE(printed_trigger_notifies_with_the_key) {
+  define("archive_account", bundled());
+  const auto shown = call({"show", "archive_account"}).out;
+  const auto begin = shown.find("  create function");
+  sql(shown.substr(begin, shown.find("\n\n", begin) - begin));
+  const auto heard = run_command({"psql", "-Xq", url},
+                                 {.input = "listen account_archived;\n"
+                                           "update account set archived_at = now() where id = 2;\n"
+                                           "select 1;\n"});
+  BOOST_TEST(heard.status == 0);
+  BOOST_TEST(contains(heard.out, "\"account_archived\" with payload \"2\" received"));
+  BOOST_TEST(!contains(heard.out, "payload \"1\""));
+  BOOST_TEST(contains(member(call({"show", "archive_account", "-o", "json"}).out, "trigger"),
+                      "after insert or update on account\n"));
+}
+
+BOOST_AUTO_TEST_CASE(quarantine_is_shown_with_its_next_try) {
+  define("archive", archiver(""));
+  BOOST_REQUIRE(call({"pause", "archive", "--reason", "x"}).status == 0);
+  BOOST_REQUIRE(call({"resume", "archive"}).status == 0);
+  tamper(
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 22)"
+      " insert into quarantine select 'archive', i, 'a' || i || '@example.com', 3, 1000000,"
+      " 2000000000000000 + i, '', 'no such' || char(10) || 'plan', '23514', i = 2 from n");
+  const auto text = timeless(call({"show", "archive"}).out);
+  BOOST_TEST(contains(text,
+                      "State\n  new\n  archive: 22 subjects are in quarantine, such as 1: no "
+                      "such\\nplan. Look with"));
+  BOOST_TEST(
+      contains(text, "\n  1 (a1@example.com)    next TIME  failed 3 times  no such\\nplan\n"));
+  BOOST_TEST(contains(text, "\n  2 (a2@example.com)    next TIME  fight           no such"));
+  BOOST_TEST(contains(text, "\n  ... and 2 more\n"));
+  const auto json = call({"show", "archive", "-o", "json"}).out;
+  BOOST_TEST(member(json, "quarantined") == "22");
+  BOOST_TEST(contains(member(json, "quarantine"), R"({"subject":"22","label":"a22@example.com")"));
 }
 
 BOOST_AUTO_TEST_CASE(history_is_that_of_the_converger) {
