@@ -147,7 +147,7 @@ demo: deps ## a guided tour on a throwaway PostgreSQL
 	$(Q)$(make) build/converge
 	$(Q)tests/demo build/converge
 
-bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), the journal (JOURNAL_ENTRIES=); BENCH=one of them
+bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon; BENCH=one
 	$(Q)$(make) build/converge $(BUILD)/bench
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 

@@ -1,4 +1,5 @@
 #include "tests/bench/bare.h"
+#include "tests/bench/daemon.h"
 #include "tests/bench/journal.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/world.h"
@@ -196,13 +197,16 @@ class Bench {
 void measure(const std::string& converge) {
   const char* part = std::getenv("BENCH");
   const std::string only = part == nullptr ? "" : part;
-  if (!only.empty() && only != "passes" && only != "journal") {
-    throw std::runtime_error("BENCH is passes or journal, not " + only);
+  if (!only.empty() && only != "passes" && only != "journal" && only != "daemon") {
+    throw std::runtime_error("BENCH is passes, journal or daemon, not " + only);
   }
+  const auto is_wanted = [&](const char* name) { return only.empty() || only == name; };
   Results results;
-  if (only != "journal")
+  if (is_wanted("passes"))
     Bench(std::filesystem::canonical("/proc/self/exe"), converge, results).run();
-  if (only != "passes") measure_journal(converge, number("JOURNAL_ENTRIES", 1'000'000), results);
+  if (is_wanted("journal"))
+    measure_journal(converge, number("JOURNAL_ENTRIES", 1'000'000), results);
+  if (is_wanted("daemon")) measure_daemon(converge, results);
   results.write("build/bench/results.json");
 }
 
@@ -216,7 +220,7 @@ int main(const std::vector<std::string>& arguments) {
     measure(arguments[1]);
   } else {
     fmt::print(stderr,
-               "usage: {} CONVERGE    (environment: BENCH=passes|journal, ACCOUNTS, ROUNDS, "
+               "usage: {} CONVERGE    (environment: BENCH=passes|journal|daemon, ACCOUNTS, ROUNDS, "
                "MEMORY_ACCOUNTS, JOURNAL_ENTRIES)\n",
                arguments[0]);
     return 2;

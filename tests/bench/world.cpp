@@ -54,6 +54,13 @@ std::string World::dirty_template(std::int64_t accounts, int owned) {
   return database;
 }
 
+std::string World::filled(const std::vector<std::string>& scripts) {
+  const std::string database = cluster_.create_database(scripts);
+  cluster_.query(database, "vacuum (analyze)");
+  settle(database);
+  return database;
+}
+
 std::string World::copy(const std::string& database) {
   const std::string name = fmt::format("{}_copy{}", database, ++copies_);
   cluster_.query("postgres",
@@ -82,6 +89,12 @@ std::filesystem::path World::convergers(int parallel) {
 
 std::filesystem::path World::new_journal() {
   return directory_.path() / fmt::format("journal{}", ++copies_) / "journal.db";
+}
+
+std::filesystem::path World::new_directory() {
+  const auto directory = directory_.path() / fmt::format("directory{}", ++copies_);
+  std::filesystem::create_directory(directory);
+  return directory;
 }
 
 std::filesystem::path World::pgbench_script() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace converge::bench {
 
@@ -17,6 +18,8 @@ class World {
   /// A database of accounts that were all archived just now and still own `owned` rows in each of
   /// three tables; made once for each size.
   std::string dirty_template(std::int64_t accounts, int owned);
+  /// A database that the scripts have filled, analyzed, in memory, nothing left to be flushed.
+  std::string filled(const std::vector<std::string>& scripts);
   /// A copy of a database, its pages in memory, nothing left to be flushed.
   std::string copy(const std::string& database);
   void drop(const std::string& database) { cluster_.drop_database(database); }
@@ -28,6 +31,10 @@ class World {
 
   /// For pgbench: one account in each transaction.
   std::filesystem::path pgbench_script();
+
+  /// An empty directory, on the same disk.
+  std::filesystem::path new_directory();
+  tests::PostgresCluster& server() { return cluster_; }
 
   std::string url(const std::string& database) const { return cluster_.url(database); }
   std::string query(const std::string& database, const std::string& sql) const {
