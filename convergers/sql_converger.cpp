@@ -2,6 +2,7 @@
 
 #include "convergers/sql_lexer.h"
 #include "convergers/subject_use.h"
+#include "src/base/digest.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
 
@@ -117,19 +118,31 @@ std::vector<std::size_t> SqlConverger::columns_for(std::size_t step) const {
 }
 
 std::string SqlConverger::statement_name(std::string_view part) const {
-  return fmt::format("{}.{}.{}", profile_.name, profile_.version.substr(0, 16), part);
+  return statements_ + std::string(part);
+}
+
+/// Sessions of a pool keep what they have prepared. After a change of the schema that concerns a
+/// statement it goes by another name, so that none runs as it was prepared before. The name stays
+/// within the 63 bytes that PostgreSQL tells apart.
+void SqlConverger::name_statements(const std::vector<postgres::ColumnInfo>& returned) {
+  std::string what = profile_.version;
+  for (const Type& type : types_) what += fmt::format(",{}", type.name);
+  for (const auto& column : returned) {
+    what += fmt::format(",{},{},{}", column.type, column.modifier, column.name);
+  }
+  statements_ = fmt::format("{}.{}.", profile_.name.substr(0, 32), hex(sha256(what)).substr(0, 16));
 }
 
 void SqlConverger::inspect(postgres::Session& session) {
   columns_.clear();
   types_.clear();
-  inspect_find(session);
+  std::vector<postgres::ColumnInfo> returned = inspect_find(session);
   put_listed_columns_first();
-  std::vector<std::string> returned = columns_;
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     inspect_step(session, step, returned);
   }
   require_redacted_columns(returned);
+  name_statements(returned);
 }
 
 /// What no step names, such as a label, is read with the subjects that turn out to need work.
@@ -159,9 +172,9 @@ void SqlConverger::put_listed_columns_first() {
   }
 }
 
-void SqlConverger::inspect_find(postgres::Session& session) {
+std::vector<postgres::ColumnInfo> SqlConverger::inspect_find(postgres::Session& session) {
   const Statement& find = definition_.find;
-  const auto columns = located(definition_, find, [&] {
+  auto columns = located(definition_, find, [&] {
     return session.describe(fmt::format("select * from ({}\n) converge_find", find.sql));
   });
   const auto refuse = [&](const std::string& what, const std::string& hint) {
@@ -201,12 +214,14 @@ void SqlConverger::inspect_find(postgres::Session& session) {
              "Let find return a column first that is neither.");
     }
   }
+  return columns;
 }
 
 void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
-                                std::vector<std::string>& returned) const {
+                                std::vector<postgres::ColumnInfo>& returned) const {
   const Statement& statement = definition_.steps[step];
-  const auto columns = prepare_step(session, step);
+  const auto columns =
+      located(definition_, statement, [&] { return session.describe(step_query(step)); });
   const auto refuse = [&](const std::string& what) {
     throw in_file(Error(ErrorKind::failure, what,
                         "End the step with `returning subject.KEY, ...`: the journal records a "
@@ -221,10 +236,11 @@ void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
     refuse(fmt::format("its first column, {}, is of type {}; the key, {}, is {}",
                        columns.front().name, *types.at(0, 0), columns_.front(), *types.at(0, 1)));
   }
-  for (const auto& column : columns) returned.push_back(column.name);
+  returned.insert(returned.end(), columns.begin(), columns.end());
 }
 
-void SqlConverger::require_redacted_columns(const std::vector<std::string>& returned) const {
+void SqlConverger::require_redacted_columns(
+    const std::vector<postgres::ColumnInfo>& returned) const {
   for (const std::string& column : profile_.settings.redact) {
     const std::string place = definition_.path.string() + ": redact";
     if (column == columns_.front()) {
@@ -233,7 +249,8 @@ void SqlConverger::require_redacted_columns(const std::vector<std::string>& retu
           fmt::format("{}: {} is the key, by which the journal knows the subject", place, column),
           "Let find return another unique column first, such as a surrogate key.");
     }
-    if (std::find(returned.begin(), returned.end(), column) == returned.end()) {
+    if (std::none_of(returned.begin(), returned.end(),
+                     [&](const auto& known) { return known.name == column; })) {
       throw Error(ErrorKind::failure,
                   fmt::format("{}: neither find nor a step returns a column {}", place, column),
                   "Name the columns as the statements return them.");
@@ -252,11 +269,9 @@ void SqlConverger::prepare(postgres::Session& session) const {
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) prepare_step(session, step);
 }
 
-std::vector<postgres::ColumnInfo> SqlConverger::prepare_step(postgres::Session& session,
-                                                             std::size_t step) const {
-  return located(definition_, definition_.steps[step], [&] {
-    return session.prepare(statement_name(fmt::format("step{}", step)), step_query(step));
-  });
+void SqlConverger::prepare_step(postgres::Session& session, std::size_t step) const {
+  located(definition_, definition_.steps[step],
+          [&] { session.prepare(statement_name(fmt::format("step{}", step)), step_query(step)); });
 }
 
 void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards& shards) const {

@@ -40,13 +40,13 @@ class SqlConverger : public engine::Converger {
     std::string name;              ///< As SQL text, qualified where needed.
     bool travels_as_text = false;  ///< Cannot be an element of an array that is unnested.
   };
-  void inspect_find(postgres::Session& session);
+  std::vector<postgres::ColumnInfo> inspect_find(postgres::Session& session);
   void put_listed_columns_first();
-  std::vector<postgres::ColumnInfo> prepare_step(postgres::Session& session,
-                                                 std::size_t step) const;
+  void prepare_step(postgres::Session& session, std::size_t step) const;
   void inspect_step(postgres::Session& session, std::size_t step,
-                    std::vector<std::string>& returned) const;
-  void require_redacted_columns(const std::vector<std::string>& returned) const;
+                    std::vector<postgres::ColumnInfo>& returned) const;
+  void require_redacted_columns(const std::vector<postgres::ColumnInfo>& returned) const;
+  void name_statements(const std::vector<postgres::ColumnInfo>& returned);
   std::string find_query(std::size_t columns, std::string_view condition) const;
   std::string step_query(std::size_t step) const;
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
@@ -62,6 +62,7 @@ class SqlConverger : public engine::Converger {
   std::vector<Type> types_;
   std::uint32_t key_type_ = 0;                          ///< Its oid; a domain's base type.
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
+  std::string statements_;  ///< What the names of the prepared statements begin with.
 };
 
 }  // namespace converge::convergers

@@ -139,10 +139,7 @@ std::vector<Unsettled> Journal::unsettled() {
   return all;
 }
 
-void Journal::note_pass(const LastPass& last) {
-  auto& session = implementation_->session_;
-  session.write([&](Writer& writer) { write_last_pass(writer.database(), last); });
-}
+void Journal::note_pass(const LastPass& last) { implementation_->session_.queue_pass(last); }
 
 std::optional<Hold> Journal::hold(const std::string& converger) {
   std::optional<HeldDefinition> held;

@@ -88,7 +88,7 @@ class Journal {
   /// Appends one entry durably, after queued outcomes; gives `pass` its id when it has none.
   std::int64_t append(PassId& pass, Entry entry);
 
-  /// Writes queued outcomes. To be called at the end of a pass.
+  /// Writes queued outcomes and passes. To be called now and then, and at the end.
   void flush();
 
   /// Transactions that have no outcome yet, oldest first. Outcomes still queued count as there.
@@ -96,9 +96,10 @@ class Journal {
 
   // State that is not history.
 
-  /// Durable; also writes queued outcomes. The streak grows with a complete pass that corrected
-  /// something (`correction_us`), and ends with one that found all in order (`unchanged`); a pass
-  /// that failed or was stopped says nothing about that.
+  /// Queues it as outcomes are, so that a pass which changed nothing costs no fsync; of several such
+  /// in a row the newest counts. The streak grows with a complete pass that corrected something
+  /// (`correction_us`), and ends with one that found all in order (`unchanged`); a pass that failed
+  /// or was stopped says nothing about that.
   void note_pass(const LastPass& last);
   std::optional<Hold> hold(const std::string& converger);
   /// Appends the `hold` entry and remembers the hold, in one transaction. A hold with the digest

@@ -1,5 +1,6 @@
 #include "journal/session.h"
 
+#include "journal/state.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/fault.h"
@@ -8,12 +9,18 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
+#include <utility>
 
 namespace converge::journal {
 namespace {
+
+/// The outcome of a pass that found nothing to correct, as in `run -o json`.
+constexpr std::string_view kUnchanged = "unchanged";
 
 constexpr std::uintmax_t kLongWalBytes = 1024 * 1024;
 
@@ -177,7 +184,7 @@ void Session::write_while_locked(const std::function<void(Writer&)>& body) {
 void Session::flush() {
   {
     const std::scoped_lock guard(queue_mutex_);
-    if (queue_.empty()) {
+    if (queue_.empty() && passes_.empty()) {
       return;
     }
   }
@@ -189,16 +196,22 @@ void Session::transact(const std::function<void(Writer&)>& body) {
     const std::scoped_lock guard(queue_mutex_);
     return queue_;
   }();
+  auto passes = take_passes();
   try {
     writer_->begin();
     write_outcomes(queued);
+    for (const LastPass& pass : passes) {
+      write_last_pass(writer_->database(), pass);
+    }
     body(*writer_);
     fault_point("journal_before_commit");
     writer_->commit();
     fault_point("journal_after_commit");
   } catch (const SQLite::Exception& error) {
+    put_passes_back(std::move(passes));
     give_up(error);
   } catch (...) {
+    put_passes_back(std::move(passes));
     try {
       writer_->rollback();
     } catch (const SQLite::Exception&) {
@@ -234,6 +247,30 @@ void Session::give_up(const SQLite::Exception& error) {
     begin_anew(reason);
   }
   throw failure;
+}
+
+void Session::queue_pass(LastPass last) {
+  const std::scoped_lock guard(queue_mutex_);
+  const auto before = std::find_if(passes_.rbegin(), passes_.rend(), [&](const LastPass& pass) {
+    return pass.converger == last.converger;
+  });
+  if (before != passes_.rend() && before->outcome == last.outcome && last.outcome == kUnchanged) {
+    last.complete = last.complete || before->complete;
+    *before = std::move(last);
+  } else {
+    passes_.push_back(std::move(last));
+  }
+}
+
+std::vector<LastPass> Session::take_passes() {
+  const std::scoped_lock guard(queue_mutex_);
+  return std::exchange(passes_, {});
+}
+
+void Session::put_passes_back(std::vector<LastPass> passes) {
+  const std::scoped_lock guard(queue_mutex_);
+  std::move(passes_.begin(), passes_.end(), std::back_inserter(passes));
+  passes_ = std::move(passes);
 }
 
 void Session::forget_written(const std::map<std::int64_t, QueuedOutcome>& written) {

@@ -2,6 +2,7 @@
 
 #include "journal/database.h"
 #include "journal/entry.h"
+#include "journal/journal.h"
 #include "journal/writer.h"
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace converge::journal {
 
@@ -23,8 +25,9 @@ struct QueuedOutcome {
 };
 
 /// A writer's hold on the journal file over time: the connection, which comes and goes, and the
-/// queue of outcomes, which stays until it is on disk. Thread-safe. Throws only `Error`, and what
-/// the functions that it is given throw; these must not call it, and neither may `notice`.
+/// queues of outcomes and of passes, which stay until they are on disk. Thread-safe. Throws only
+/// `Error`, and what the functions that it is given throw; these must not call it, and neither may
+/// `notice`.
 ///
 /// The outcome of a transaction whose journal was moved aside has no place in the new one, where
 /// its number means another entry: it is dropped with a notice. Such a number may name a
@@ -50,6 +53,8 @@ class Session {
   /// new one begun, as by a write; the call throws all the same.
   void read(const std::function<void(SQLite::Database&)>& body);
 
+  /// Of two in a row that changed nothing only the later one is kept.
+  void queue_pass(LastPass last);
   void queue_outcome(QueuedOutcome outcome);
   bool is_queued(std::int64_t txn) const;
 
@@ -70,6 +75,8 @@ class Session {
   bool queue_if_open(QueuedOutcome& outcome, bool is_known_open);
   void require_unsettled(std::int64_t txn);
   void forget_written(const std::map<std::int64_t, QueuedOutcome>& written);
+  std::vector<LastPass> take_passes();
+  void put_passes_back(std::vector<LastPass> passes);
 
   const std::filesystem::path file_;
   const std::string actor_;
@@ -85,6 +92,7 @@ class Session {
   // Apart from the connection's, so that who queues an outcome does not wait for another's fsync.
   mutable std::mutex queue_mutex_;
   std::map<std::int64_t, QueuedOutcome> queue_;  // By transaction.
+  std::vector<LastPass> passes_;                 // In their order.
   std::set<std::int64_t> open_;                  // Transactions of this session without outcome.
   std::set<std::int64_t> orphans_;               // Those whose journal was moved aside.
 };

@@ -237,6 +237,11 @@ struct Workplace {
   std::optional<journal::Journal> journal;
 };
 
+std::vector<std::string> named(const PassRequest& request) {
+  if (!request.subject) return {};
+  return {*request.subject};
+}
+
 std::vector<std::string> chosen(const PassRequest& request, const convergers::Registry& registry,
                                 const config::Config& config) {
   if (!request.names.empty()) return request.names;
@@ -252,6 +257,17 @@ bool kept(const config::Config& config, const std::string& actor, const Common& 
     return true;
   } catch (const Error& error) {
     print_error(error.within("[journal] keep"));
+    return false;
+  }
+}
+
+/// Writes what passes without an entry left to remember; false where that failed, which is told.
+bool flushed(journal::Journal& journal) {
+  try {
+    journal.flush();
+    return true;
+  } catch (const Error& error) {
+    print_error(error);
     return false;
   }
 }
@@ -367,12 +383,13 @@ int execute_passes(const PassRequest& request, const Common& common) {
                                                              : "hand",
                                 .actor = actor,
                                 .wait = request.wait,
-                                .subject = request.subject,
+                                .subjects = named(request),
                                 .stop = &interrupted(),
                                 .observer = printer.observer()};
     results.push_back(engine::run_pass(*registry.find(name), context));
     printer.result(results.back(), context);
   }
+  if (workplace.journal) unfinished |= !flushed(*workplace.journal);
   if (workplace.journal && !interrupted()) unfinished |= !kept(config, actor, common);
   const bool told = std::any_of(results.begin(), results.end(),
                                 [](const engine::PassResult& result) { return result.pass != 0; });

@@ -28,7 +28,8 @@ std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Tx
   const auto deadline = Clock::now() + kDoubtPatience;
   for (int attempt = 1; Clock::now() < deadline; ++attempt) {
     try {
-      auto session = state.context().pool.lease();
+      // Not to be waited for: the pass still has the session whose COMMIT is in doubt.
+      auto session = state.context().pool.lease_beyond();
       return ask_outcome(
           *session, txn,
           std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
@@ -90,10 +91,15 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
 }
 
 /// To be leased when the chunk has its slot, so that no more are open than are needed.
-postgres::Pool::Lease ChunkWorker::ready_session() {
-  auto session = state_.context().pool.lease();
-  state_.converger().prepare(*session);
+postgres::Pool::Lease ChunkWorker::ready_session(std::chrono::milliseconds timeout) {
+  auto session = state_.lease();
+  make_ready(*session, timeout);
   return session;
+}
+
+void ChunkWorker::make_ready(postgres::Session& session, std::chrono::milliseconds timeout) const {
+  state_.converger().prepare(session);
+  session.set_statement_timeout(timeout);
 }
 
 void ChunkWorker::work(const Subjects& chunk) { work_parts(chunk, false); }
@@ -121,7 +127,7 @@ void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
   for (int tries = 1; !done;) {
     state_.require_time();
     try {
-      done = attempt(chunk, read_again, state_.statement_timeout());
+      done = attempt(chunk, read_again);
     } catch (const Error& error) {
       // What was found a while ago may be wrong by now; blame nobody before it is read again.
       if (read_again || error.kind() == ErrorKind::transient) {
@@ -135,6 +141,7 @@ void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
 /// Sets `done` unless the same chunk is to be tried again.
 void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
                                bool& done) {
+  if (state_.is_suspect(error)) throw error;
   switch (judge(error, chunk.size(), attempt, halved)) {
     case Verdict::retry:
       std::this_thread::sleep_for(backoff(attempt));
@@ -158,8 +165,7 @@ void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int at
 /// A failed subject with all its columns, if it can be read; its label is among them.
 Subjects ChunkWorker::described(const Subjects& subject) {
   try {
-    const auto session = ready_session();
-    postgres::Transaction transaction(*session);
+    postgres::Transaction transaction(ready_session(state_.statement_timeout()));
     Subjects all = complete(state_.converger(), transaction, subject);
     transaction.rollback();
     if (!all.empty()) return all;
@@ -171,40 +177,37 @@ Subjects ChunkWorker::described(const Subjects& subject) {
 
 bool ChunkWorker::probe(const Subjects& chunk) {
   if (state_.expect_work) return false;
-  const auto patience = std::min(state_.statement_timeout(), kProbePatience);
   try {
+    const Slots::Slot slot(state_.slots());
+    // Not to be waited for: the pass has the session that it is listing with.
+    const auto session = state_.context().pool.try_lease();
+    if (!session) return false;
+    make_ready(**session, std::min(state_.statement_timeout(), kProbePatience));
     // What is to be corrected would all be corrected, and taken back: a few subjects tell first.
     if (!std::exchange(has_probed_, true)) {
       const auto few = chunk.slice(0, std::min(chunk.size(), kProbedFirst));
-      state_.expect_work = !is_right(few, patience);
+      state_.expect_work = !state_.converger().is_right(**session, few);
     }
-    return !state_.expect_work && attempt(chunk, false, patience);
+    return !state_.expect_work && look(**session, chunk);
   } catch (const Error&) {
     return false;  // It is met again, and told, when the chunk is worked on.
   }
 }
 
-bool ChunkWorker::is_right(const Subjects& subjects, std::chrono::milliseconds timeout) {
-  const Slots::Slot slot(state_.slots());
-  const auto session = ready_session();
-  session->set_statement_timeout(timeout);
-  return state_.converger().is_right(*session, subjects);
+bool ChunkWorker::look(postgres::Session& session, const Subjects& chunk) {
+  const bool right = state_.converger().is_right(session, chunk);
+  state_.expect_work = !right;
+  if (right) state_.examined(chunk.size());
+  return right;
 }
 
 /// False when subjects that were found a while ago turned out to need work: they are to be read
 /// again first. Those that are right already are spared the reading.
-bool ChunkWorker::attempt(const Subjects& chunk, bool read_again,
-                          std::chrono::milliseconds timeout) {
-  if (!read_again) {
-    const bool right = is_right(chunk, timeout);
-    state_.expect_work = !right;
-    if (right) state_.examined(chunk.size());
-    return right;
-  }
+bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
   Slots::Slot slot(state_.slots());
-  const auto session = ready_session();
-  session->set_statement_timeout(timeout);
-  postgres::Transaction transaction(*session);
+  auto session = ready_session(state_.statement_timeout());
+  if (!read_again) return look(*session, chunk);
+  postgres::Transaction transaction(std::move(session));
   const Subjects subjects = state_.converger().find_again(transaction, chunk);
   subjects.require_usable_keys();
   std::vector<StepChanges> changes;

@@ -16,7 +16,8 @@ class ChunkWorker {
   ChunkWorker(PassState& state, bool commits) : state_(state), commits_(commits) {}
 
   /// Whether the subjects are right already: the steps return nothing for them. Rolled back; false
-  /// when they cannot tell. Does nothing, and says false, once a chunk had something to correct.
+  /// when they cannot tell, or when no session is free. Does nothing, and says false, once a chunk
+  /// had something to correct.
   bool probe(const Subjects& chunk);
   /// Converges subjects that were found a while ago.
   void work(const Subjects& chunk);
@@ -27,12 +28,13 @@ class ChunkWorker {
   void work_parts(const Subjects& chunk, bool halved);
   void recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
                     bool& done);
-  bool is_right(const Subjects& subjects, std::chrono::milliseconds timeout);
-  bool attempt(const Subjects& chunk, bool read_again, std::chrono::milliseconds timeout);
+  bool look(postgres::Session& session, const Subjects& chunk);
+  bool attempt(const Subjects& chunk, bool read_again);
   void finish(postgres::Transaction& transaction, const Subjects& subjects,
               const std::vector<StepChanges>& changes, Slots::Slot& slot);
   Subjects described(const Subjects& subject);
-  postgres::Pool::Lease ready_session();
+  void make_ready(postgres::Session& session, std::chrono::milliseconds timeout) const;
+  postgres::Pool::Lease ready_session(std::chrono::milliseconds timeout);
 
   PassState& state_;
   bool commits_;

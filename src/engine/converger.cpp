@@ -4,6 +4,21 @@
 
 namespace converge::engine {
 
+namespace {
+
+constexpr std::chrono::minutes kTrusted{1};
+
+}  // namespace
+
+bool Converger::inspect_if_due(postgres::Session& session) {
+  const auto now = Clock::now();
+  if (inspected_ && now - *inspected_ < kTrusted) return false;
+  inspected_.reset();  // Until it has succeeded.
+  inspect(session);
+  inspected_ = now;
+  return true;
+}
+
 bool Converger::is_right(postgres::Session& session, const Subjects& subjects) const {
   postgres::Transaction transaction(session);
   const bool right = !any_rows(converge(transaction, subjects));

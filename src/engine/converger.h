@@ -1,11 +1,13 @@
 #pragma once
 
+#include "src/base/clock.h"
 #include "src/engine/settings.h"
 #include "src/engine/subjects.h"
 #include "src/postgres/rows.h"
 #include "src/postgres/transaction.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +51,14 @@ class Converger {
   virtual const Profile& profile() const = 0;
 
   /// Asks the server whether it accepts the definition and learns the columns of find, without
-  /// executing anything. To be called once, before the others.
+  /// executing anything. To be called before the others; never while another thread uses them.
   virtual void inspect(postgres::Session& session) = 0;
+
+  /// Inspects when what is known is a minute old, or not to be trusted. Whether it did: else the
+  /// schema may be another one by now, and an error be due to that.
+  bool inspect_if_due(postgres::Session& session);
+  /// Something failed: the next pass inspects.
+  void distrust() { inspected_.reset(); }
 
   /// The names of the columns of subjects, after `inspect`; the key first. Subjects that `next`
   /// gives may have the first of them only: those that `converge` needs.
@@ -75,6 +83,9 @@ class Converger {
   /// Whether `converge` would do nothing for the subjects, tried in a transaction that is rolled
   /// back.
   virtual bool is_right(postgres::Session& session, const Subjects& subjects) const;
+
+ private:
+  std::optional<Clock::time_point> inspected_;
 };
 
 bool any_rows(const std::vector<StepChanges>& changes);

@@ -92,14 +92,13 @@ void LimitedPass::tell_failures() {
 LimitVerdict LimitedPass::run_once() {
   records_.emplace();
   failures_.reset();
-  postgres::Pool::Lease session;  // Before the transaction, which must go first.
   std::unique_ptr<postgres::Transaction> transaction = listing_.take_transaction();
   const bool fresh = transaction != nullptr;
   if (!fresh) {
-    session = state_.context().pool.lease();
+    auto session = state_.lease();
     session->set_statement_timeout(state_.statement_timeout());
     state_.converger().prepare(*session);
-    transaction = std::make_unique<postgres::Transaction>(*session);
+    transaction = std::make_unique<postgres::Transaction>(std::move(session));
   }
   if (!converge_chunks(*transaction, fresh)) {
     transaction->rollback();
@@ -138,6 +137,7 @@ void LimitedPass::converge_part(postgres::Transaction& transaction, const Subjec
   } catch (const Error& error) {
     // Not of the server: the savepoint may be released already, and nothing is to be halved.
     if (!transaction.session().is_open() || error.sqlstate().empty()) throw;
+    if (state_.is_suspect(error)) throw;
     transaction.execute("rollback to savepoint converge_chunk; release savepoint converge_chunk");
     const Verdict verdict = judge(error, chunk.size(), 1, true);
     if (verdict == Verdict::isolate) {

@@ -77,23 +77,23 @@ class Prober {
 
 }  // namespace
 
-Listing::Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
+Listing::Listing(const Pages& pages, std::unique_ptr<postgres::Transaction> transaction,
                  std::size_t chunk, const Probe& probe, const std::function<void()>& between_pages)
     : chunk_(chunk), transaction_(std::move(transaction)) {
-  only_ = converger.next(*transaction_, chunk_);
+  only_ = pages(*transaction_);
   size_ = static_cast<std::int64_t>(only_.size());
   Subjects more(only_.width());
-  if (only_.size() == chunk_) more = converger.next(*transaction_, chunk_);
+  if (only_.size() == chunk_) more = pages(*transaction_);
   if (more.empty()) {
     only_.require_usable_keys();
     return;
   }
   spool_.emplace();
-  read_rest(converger, probe, between_pages, std::move(more));
+  read_rest(pages, probe, between_pages, std::move(more));
   rewind();
 }
 
-void Listing::read_rest(const Converger& converger, const Probe& probe,
+void Listing::read_rest(const Pages& pages, const Probe& probe,
                         const std::function<void()>& between_pages, Subjects page) {
   Prober prober(probe);
   Ascent ascent;
@@ -109,7 +109,7 @@ void Listing::read_rest(const Converger& converger, const Probe& probe,
     between_pages();
     current = std::exchange(next, nullptr);
     if (!current->empty()) {
-      next = std::make_shared<const Subjects>(converger.next(*transaction_, chunk_));
+      next = std::make_shared<const Subjects>(pages(*transaction_));
     }
   }
   transaction_->rollback();
@@ -117,12 +117,6 @@ void Listing::read_rest(const Converger& converger, const Probe& probe,
   for (const std::size_t chunk : prober.finish()) right_[chunk] = true;
   if (!ascent.holds()) require_unique_keys();
 }
-
-Listing::Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction)
-    : chunk_(std::max<std::size_t>(subjects.size(), 1)),
-      transaction_(std::move(transaction)),
-      only_(std::move(subjects)),
-      size_(static_cast<std::int64_t>(only_.size())) {}
 
 void Listing::spool(const Subjects& chunk) {
   spool_->append(chunk.encode());

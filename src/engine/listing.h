@@ -20,16 +20,18 @@ class Listing {
  public:
   /// Says whether a chunk is right already; called from another thread, one call at a time.
   using Probe = std::function<bool(const Subjects&)>;
+  /// The next subjects that are found: a chunk, or fewer at the end, and then none.
+  using Pages = std::function<Subjects(postgres::Transaction&)>;
 
-  /// `transaction` has begun to find; keeps it or rolls it back. While the rest is being found,
-  /// `probe` looks at chunks, as many as it has time for: those that are right already are not
-  /// returned by `next`. `between_pages` may throw to end it. Throws `Error{failure}` when find
+  /// Reads all `pages` in the transaction; keeps it or rolls it back. While the rest is being
+  /// found, `probe` looks at chunks, as many as it has time for: those that are right already are
+  /// not returned by `next`. `between_pages` may throw to end it. Throws `Error{failure}` when find
   /// returned a key twice or a null key.
-  Listing(const Converger& converger, std::unique_ptr<postgres::Transaction> transaction,
-          std::size_t chunk, const Probe& probe, const std::function<void()>& between_pages);
+  Listing(const Pages& pages, std::unique_ptr<postgres::Transaction> transaction, std::size_t chunk,
+          const Probe& probe, const std::function<void()>& between_pages);
 
-  /// Of some subjects that are known already.
-  Listing(Subjects subjects, std::unique_ptr<postgres::Transaction> transaction);
+  /// Of nobody.
+  Listing() = default;
 
   std::int64_t size() const { return size_; }  ///< All that were found.
 
@@ -46,8 +48,8 @@ class Listing {
   void keep(const Wanted& wanted);
 
  private:
-  void read_rest(const Converger& converger, const Probe& probe,
-                 const std::function<void()>& between_pages, Subjects page);
+  void read_rest(const Pages& pages, const Probe& probe, const std::function<void()>& between_pages,
+                 Subjects page);
   void spool(const Subjects& chunk);
   template <typename Visit>
   void for_each_key(const Visit& visit);
@@ -55,7 +57,7 @@ class Listing {
   void require_distinct(std::vector<std::size_t>& hashes);
   void confirm_twice(std::size_t hash);
 
-  std::size_t chunk_;
+  std::size_t chunk_ = 1;
   std::unique_ptr<postgres::Transaction> transaction_;
   Subjects only_;  ///< When there is no spool.
   bool taken_ = false;
@@ -69,7 +71,8 @@ template <typename Wanted>
 void Listing::keep(const Wanted& wanted) {
   rewind();
   right_.assign(right_.size(), false);
-  Listing kept(Subjects(only_.width()), nullptr);
+  Listing kept;
+  kept.only_ = Subjects(only_.width());
   if (spool_) kept.spool_.emplace();
   Subjects pending(only_.width());
   for (Subjects chunk = next(); !chunk.empty(); chunk = next()) {

@@ -3,12 +3,14 @@
 #include "src/base/text.h"
 #include "src/engine/chunk_worker.h"
 #include "src/engine/limited_pass.h"
+#include "src/engine/named_subjects.h"
 #include "src/engine/pass_state.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <thread>
 
 namespace converge::engine {
@@ -21,20 +23,33 @@ class ShardLocks {
   ShardLocks(const Profile& profile, PassContext& context) : held_(context.locks) {
     const int of = profile.settings.shards;
     shards_.of = of;
-    for (int shard = 0; shard < of; ++shard) take(profile, shard, std::chrono::milliseconds(0));
-    if (shards_.mine.empty()) take(profile, 0, context.wait);
-    // One subject alone may belong to any shard.
-    if (context.subject && !shards_.all()) shards_.mine.clear();
+    std::vector<int> wanted(static_cast<std::size_t>(of));
+    std::iota(wanted.begin(), wanted.end(), 0);
+    if (context.shard) wanted = {*context.shard};
+    take_free(profile, wanted);
+    if (shards_.mine.empty() && context.wait.count() > 0 &&
+        held_.add(name(profile, wanted.front()), context.wait)) {
+      shards_.mine.push_back(wanted.front());
+    }
+    // Subjects that are named may belong to any shard.
+    if (!context.subjects.empty() && !context.shard && !shards_.all()) shards_.mine.clear();
   }
 
   const Shards& shards() const { return shards_; }
 
  private:
-  void take(const Profile& profile, int shard, std::chrono::milliseconds wait) {
+  static std::string name(const Profile& profile, int shard) {
     const int of = profile.settings.shards;
-    const std::string name =
-        of == 1 ? profile.name : fmt::format("{} {}/{}", profile.name, shard, of);
-    if (held_.add(name, wait)) shards_.mine.push_back(shard);
+    return of == 1 ? profile.name : fmt::format("{} {}/{}", profile.name, shard, of);
+  }
+
+  void take_free(const Profile& profile, const std::vector<int>& wanted) {
+    std::vector<std::string> names;
+    for (const int shard : wanted) names.push_back(name(profile, shard));
+    const std::vector<bool> got = held_.add_many(names);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (got[i]) shards_.mine.push_back(wanted[i]);
+    }
   }
 
   postgres::HeldLocks held_;
@@ -63,6 +78,7 @@ class Pass {
       result.inconsistencies = hold_->inconsistencies;  // One that stood already examined none.
     if (corrections_undone_) result.changes = 0;
     result.outcome = outcome(result);
+    if (result.outcome == PassOutcome::failed) converger_.distrust();
     try {
       note(result);
     } catch (const Error& caught) {
@@ -75,8 +91,10 @@ class Pass {
  private:
   Error why_cancelled(const Error& error) const;
   void converge();
-  Listing list(postgres::Session& session, const Shards& shards);
-  Subjects find_one(postgres::Transaction& transaction, const Subjects& wanted);
+  void converge_subjects(const Shards& shards);
+  bool may_begin_anew(const Error& error) const;
+  Listing list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards);
+  Listing list_named(std::unique_ptr<postgres::Transaction> transaction);
   void leave_unsettled(Listing& listing, bool complete);
   void converge_freely(Listing& listing);
   void work_in_parallel(Listing& listing);
@@ -132,21 +150,41 @@ void Pass::converge() {
     released_ = hold.has_value();
     context_.journal->register_definition(state_.definition(), profile().text);
   }
-  auto session = context_.pool.lease();
+  try {
+    converge_subjects(locks.shards());
+  } catch (const Error& error) {
+    converger_.distrust();
+    if (!may_begin_anew(error)) throw;
+    context_.pool.clear();  // The others are as old.
+    state_.trust_inspection(false);
+    state_.start_again(0);
+    converge_subjects(locks.shards());
+  }
+}
+
+/// Once, and only before anything is done: when the schema, or the server, may be another one than
+/// when its sessions were made.
+bool Pass::may_begin_anew(const Error& error) const {
+  const auto is = [&](std::string_view sqlstate) { return error.sqlstate().starts_with(sqlstate); };
+  const bool outlived = is("08006") || is("57P") || is("0A000") || is("26000");
+  return (state_.is_suspect(error) || (outlived && state_.has_done_nothing())) && !state_.is_over();
+}
+
+void Pass::converge_subjects(const Shards& shards) {
+  auto session = state_.lease();
   if (session->server().in_recovery) {
     throw Error(ErrorKind::failure, session->server().place + " is a standby, in recovery",
                 "Connect to the primary; a standby cannot be written to.", "25006");
   }
-  session->set_statement_timeout(state_.statement_timeout());
-  converger_.inspect(*session);
+  state_.trust_inspection(!converger_.inspect_if_due(*session));
   const bool redacts = !profile().settings.redact.empty() && !is_plan();
   state_.use_recorder(Recorder(
       converger_, redacts ? std::optional(context_.journal->redaction_key()) : std::nullopt));
   converger_.prepare(*session);
-  Listing listing = list(*session, locks.shards());
+  session->set_statement_timeout(state_.statement_timeout());
+  Listing listing = list(std::make_unique<postgres::Transaction>(std::move(session)), shards);
   state_.expect(listing.size());
   if (listing.size() == 0) return;
-  if (!listing.has_transaction()) session.reset();  // Free for a worker.
   if (profile().settings.limit && !is_plan()) {
     converge_limited(listing, *profile().settings.limit);
   } else {
@@ -157,18 +195,9 @@ void Pass::converge() {
   }
 }
 
-Listing Pass::list(postgres::Session& session, const Shards& shards) {
-  auto transaction = std::make_unique<postgres::Transaction>(session);
+Listing Pass::list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards) {
+  if (state_.is_narrowed()) return list_named(std::move(transaction));
   const auto chunk = static_cast<std::size_t>(profile().settings.chunk);
-  if (context_.subject) {
-    Subjects wanted;  // Of the key alone.
-    wanted.append({*context_.subject});
-    Subjects found = find_one(*transaction, wanted);
-    found.require_usable_keys();
-    Listing listing(std::move(found), std::move(transaction));
-    leave_unsettled(listing, false);
-    return listing;
-  }
   converger_.find(*transaction, shards);
   ChunkWorker prober(state_, false);
   Listing::Probe probe;
@@ -176,17 +205,28 @@ Listing Pass::list(postgres::Session& session, const Shards& shards) {
   if (profile().settings.settle.count() == 0 || is_plan()) {
     probe = [&](const Subjects& subjects) { return prober.probe(subjects); };
   }
-  Listing listing(converger_, std::move(transaction), chunk, probe, [&] { state_.require_time(); });
+  Listing listing([&](auto& in) { return converger_.next(in, chunk); }, std::move(transaction),
+                  chunk, probe, [&] { state_.require_time(); });
   leave_unsettled(listing, shards.all());
   return listing;
 }
 
-/// The subject that a person named, whose key may be none.
-Subjects Pass::find_one(postgres::Transaction& transaction, const Subjects& wanted) {
+/// The subjects that were named, whose keys may be none.
+Listing Pass::list_named(std::unique_ptr<postgres::Transaction> transaction) {
+  const auto chunk = static_cast<std::size_t>(profile().settings.chunk);
+  NamedSubjects named(converger_, context_.subjects, chunk);
   try {
-    return converger_.find_again(transaction, wanted);
+    Listing listing([&](auto& in) { return named.next(in); }, std::move(transaction), chunk, {},
+                    [&] { state_.require_time(); });
+    state_.not_found(named.not_found());
+    leave_unsettled(listing, false);
+    return listing;
   } catch (const Error& error) {
     if (!error.sqlstate().starts_with("22")) throw;
+    if (context_.lenient) {
+      state_.not_found(named.size());
+      return {};
+    }
     throw Error(ErrorKind::failure, error.what(), "Name the key as find returns it.",
                 error.sqlstate());
   }
@@ -305,6 +345,13 @@ PassOutcome Pass::outcome(const PassResult& result) const {
 void Pass::note(PassResult& result) {
   if (is_plan() || skipped_) return;
   const std::int64_t now = wall_time_us();
+  // First, so that it rides on the entry.
+  context_.journal->note_pass({.converger = profile().name,
+                               .time_us = now,
+                               .outcome = std::string(name_of(result.outcome)),
+                               .correction_us = result.changes > 0 ? now : 0,
+                               .message = result.error ? state_.message(*result.error) : "",
+                               .complete = result.complete});
   // A hold that stood already was told when it was put.
   const bool told_before = hold_ && result.pass == 0 && !result.error;
   if ((result.outcome != PassOutcome::unchanged || result.pass != 0) && !told_before) {
@@ -316,6 +363,7 @@ void Pass::note(PassResult& result) {
     if (result.error && !result.error->sqlstate().empty()) {
       detail += R"(,"sqlstate":)" + json_string(result.error->sqlstate());
     }
+    if (state_.is_narrowed()) detail += R"(,"narrowed":true)";
     const bool failed = result.outcome == PassOutcome::failed;
     context_.journal->append(
         state_.pass(), {.kind = journal::Kind::pass,
@@ -325,11 +373,6 @@ void Pass::note(PassResult& result) {
                         .detail = detail + "}"});
     result.pass = state_.pass().id;
   }
-  context_.journal->note_pass({.converger = profile().name,
-                               .time_us = now,
-                               .outcome = std::string(name_of(result.outcome)),
-                               .correction_us = result.changes > 0 ? now : 0,
-                               .message = result.error ? state_.message(*result.error) : ""});
 }
 
 }  // namespace

@@ -44,8 +44,13 @@ struct PassContext {
   journal::Journal* journal = nullptr;  ///< Null: a plan, which has no effect and no record.
   std::string trigger;                  ///< `hand`, `cron`, `daemon`, `plan`.
   std::string actor;
-  std::chrono::milliseconds wait{0};        ///< For the lock.
-  std::optional<std::string> subject;       ///< Only the subject with this key.
+  std::chrono::milliseconds wait{0};  ///< For the lock.
+  /// Narrows the pass to the subjects with these keys; empty: all. Not of use with `shard`, since a
+  /// key does not tell its shard: the pass is then over all of the shard's.
+  std::vector<std::string> subjects = {};
+  /// A named key that is none is one that was not found, rather than a failure of the pass.
+  bool lenient = false;
+  std::optional<int> shard = {};            ///< Only this one, from 0, of the converger's shards.
   const std::atomic<bool>* stop = nullptr;  ///< When set, no further chunk is begun.
   PassObserver observer;
 };
@@ -57,14 +62,19 @@ struct PassResult {
   std::int64_t examined = 0;
   std::int64_t inconsistencies = 0;  ///< Corrected; in a plan or a hold, to be corrected.
   std::int64_t changes = 0;
-  std::int64_t failed = 0;  ///< Subjects.
+  std::int64_t failed = 0;     ///< Subjects.
+  bool complete = true;        ///< Over all subjects, not narrowed to some.
+  std::int64_t not_found = 0;  ///< Of the keys that it was narrowed to.
   std::chrono::milliseconds duration{0};
   std::optional<journal::Hold> hold;
   std::optional<journal::Pause> paused;  ///< Why it was skipped.
   std::optional<Error> error;            ///< Why the pass as a whole failed.
 };
 
-/// One execution of a converger over all its subjects.
+/// One execution of a converger over all its subjects, or over those that it is narrowed to.
+///
+/// Uses one session of the pool at a time for each chunk at work, and never holds one while it
+/// waits for another. No two threads may run passes of one `Converger` object at once.
 ///
 /// Level-based: what to do is decided from what find returns now. Commits chunk by chunk, and never
 /// before the journal holds the chunk's record. Killed at any instant, the next `recover` settles

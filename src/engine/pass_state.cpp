@@ -29,6 +29,7 @@ PassState::PassState(const Converger& converger, PassContext& context)
       started_(Clock::now()),
       deadline_(started_ + converger.profile().settings.pass_timeout) {
   result_.converger = converger.profile().name;
+  result_.complete = !is_narrowed();
 }
 
 journal::DefinitionId PassState::definition() const {
@@ -36,7 +37,6 @@ journal::DefinitionId PassState::definition() const {
 }
 
 void PassState::require_locks() {
-  const std::lock_guard lock(locks_mutex_);
   try {
     context_.locks.check();
   } catch (const Error& error) {
@@ -44,6 +44,18 @@ void PassState::require_locks() {
     throw Error(ErrorKind::failure, std::string("lost the lock of the pass: ") + error.what(),
                 "What was committed stays; the next pass does the rest.", error.sqlstate());
   }
+}
+
+bool PassState::is_suspect(const Error& error) const {
+  if (!trusts_inspection_ || error.kind() == ErrorKind::transient || error.sqlstate().empty()) {
+    return false;
+  }
+  return has_done_nothing();
+}
+
+bool PassState::has_done_nothing() const {
+  const std::lock_guard lock(mutex_);
+  return pass_.id == 0 && result_.inconsistencies == 0 && result_.failed == 0;
 }
 
 bool PassState::is_over() const {

@@ -62,12 +62,23 @@ class PassState {
   Slots& slots() { return slots_; }
   journal::PassId& pass() { return pass_; }
   journal::DefinitionId definition() const;
+  bool is_narrowed() const { return !context_.subjects.empty() && !context_.shard; }
   std::string labelled(const journal::Inconsistency& record) const;
 
   void expect(std::int64_t total) { total_ = total; }
 
   /// Begins to count the pass's time, once its lock is held.
   void start_clock();
+
+  /// A session, once one is free, within the time of the pass.
+  postgres::Pool::Lease lease() { return context_.pool.lease(deadline_); }
+
+  /// What the pass believes of the schema was learnt by an earlier one.
+  void trust_inspection(bool trusts) { trusts_inspection_ = trusts; }
+  /// Whether an error may be due to a schema that has changed since: then nobody is to be blamed
+  /// before the pass has begun anew. Never once it has done something.
+  bool is_suspect(const Error& error) const;
+  bool has_done_nothing() const;
 
   /// Throws when the connection that holds the pass's locks is lost.
   void require_locks();
@@ -90,6 +101,7 @@ class PassState {
   std::string digest() const;
   /// Forgets what was counted since `examined` subjects were: it was rolled back, and begins again.
   void start_again(std::int64_t examined);
+  void not_found(std::int64_t keys) { result_.not_found = keys; }  ///< Before there are workers.
   PassResult result() const;
 
   /// Whether the chunk before had something to correct: then subjects are read again at once.
@@ -103,7 +115,7 @@ class PassState {
   Clock::time_point started_;
   Clock::time_point deadline_;
   std::int64_t total_ = 0;
-  std::mutex locks_mutex_;  ///< Of the connection that holds them.
+  bool trusts_inspection_ = false;
 
   mutable std::mutex mutex_;  ///< Of everything below.
   journal::PassId pass_;

@@ -83,19 +83,22 @@ std::string connection_string(const ConnectOptions& options) {
   return text;
 }
 
+/// Of what is not in a transaction that has a deadline of its own.
+constexpr std::chrono::milliseconds kStatementTimeout{10'000};
+
 std::string setting_statements(const ConnectOptions& options, int version) {
   // A session that idles in a transaction is one whose client waits for its own disk.
   std::string text = fmt::format(
       "set lock_timeout = {}; set idle_in_transaction_session_timeout = '60s'; "
       "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; "
       "set extra_float_digits = 1; set standard_conforming_strings = on; "
-      "set cursor_tuple_fraction = 1; set statement_timeout = 10000; "
+      "set cursor_tuple_fraction = 1; set statement_timeout = {}; "
       // One plan from the first chunk on: the one that `check` looks at.
       "set plan_cache_mode = force_generic_plan; "
       // Else a crash could take back what the journal has as committed.
       "select set_config('synchronous_commit', 'on', false) "
       "where current_setting('synchronous_commit') = 'off'; ",
-      options.lock_timeout.count());
+      options.lock_timeout.count(), kStatementTimeout.count());
   if (version >= 140000) {
     // The session that holds the locks idles for the whole pass.
     text += "set client_connection_check_interval = '500ms'; set idle_session_timeout = 0; ";
@@ -117,6 +120,11 @@ Error within(const std::string& what, const Error& error) {
 
 constexpr std::string_view kConnectionLost = "08006";
 
+/// "cached plan must not change result type", and a prepared statement that somebody deallocated.
+bool is_about_preparation(std::string_view sqlstate) {
+  return sqlstate == "0A000" || sqlstate == "26000";
+}
+
 constexpr int kOldestVersion = 130000;
 
 }  // namespace
@@ -134,7 +142,6 @@ class Session::Implementation {
     work_.emplace(*connection_);
     const Rows rows =
         execute(setting_statements(options, server_.version) + std::string(kWhoAreYou));
-    timeout_ = std::chrono::milliseconds(10'000);
     server_.system_identifier = rows.at(0, 0).value_or("");
     server_.in_recovery = rows.at(0, 1) == "t";
     server_.timeline = std::stoll(std::string(rows.at(0, 2).value_or("0")));
@@ -169,7 +176,7 @@ class Session::Implementation {
     std::vector<ColumnInfo> columns;
     const PGresult* described = results.back().get();
     for (int i = 0; i < PQnfields(described); ++i) {
-      columns.push_back({PQfname(described, i), PQftype(described, i)});
+      columns.push_back({PQfname(described, i), PQftype(described, i), PQfmod(described, i)});
     }
     return columns;
   }
@@ -195,10 +202,11 @@ class Session::Implementation {
     return all;
   }
 
-  void set_statement_timeout(std::chrono::milliseconds timeout) {
-    if (timeout == timeout_) return;
-    execute(fmt::format("set statement_timeout = {}", timeout.count()));
-    timeout_ = timeout;
+  /// What is set before `begin`, in the same round trip, is taken back with the transaction.
+  void queue_begin() {
+    queued_.emplace_back("begin");
+    if (timeout_ == kStatementTimeout) return;
+    queued_.push_back(fmt::format("set local statement_timeout = {}", timeout_.count()));
   }
 
   void check_alive() {
@@ -219,6 +227,8 @@ class Session::Implementation {
 
   Server server_;
   std::vector<std::string> queued_;
+  std::chrono::milliseconds timeout_{kStatementTimeout};
+  bool stale_ = false;
 
  private:
   void connect(const ConnectOptions& options) {
@@ -249,7 +259,10 @@ class Session::Implementation {
 
   /// Whatever it says, with the connection gone it is nobody's fault.
   Error if_lost_transient(const Error& error) const {
-    if (is_open()) return error;
+    return is_open() ? error : as_transient(error);
+  }
+
+  static Error as_transient(const Error& error) {
     return {ErrorKind::transient, error.what(), error.hint(), error.sqlstate()};
   }
 
@@ -271,7 +284,12 @@ class Session::Implementation {
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == nullptr) throw lost(PQresultErrorMessage(result));
-    const Error error = if_lost_transient(server_error(PQresultErrorMessage(result), sqlstate));
+    Error error = if_lost_transient(server_error(PQresultErrorMessage(result), sqlstate));
+    // Nobody's fault either: another session fares better.
+    if (sql.empty() && is_about_preparation(sqlstate)) {
+      stale_ = true;
+      error = as_transient(error);
+    }
     const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
     if (position == nullptr || sql.empty()) throw error;
     // The position counts characters; line breaks are single bytes, so bytes can be walked over.
@@ -287,7 +305,6 @@ class Session::Implementation {
   std::unique_ptr<Connection> connection_;
   std::optional<pqxx::nontransaction> work_;  // After the connection: it must go first.
   std::unordered_map<std::string, std::vector<ColumnInfo>> prepared_;
-  std::chrono::milliseconds timeout_{0};
   // libpq calls a connection open that it failed to write to, until it has read its end.
   bool lost_ = false;
 };
@@ -298,6 +315,7 @@ Session::~Session() = default;
 
 const Server& Session::server() const { return implementation_->server_; }
 bool Session::is_open() const { return implementation_->is_open(); }
+bool Session::is_stale() const { return implementation_->stale_; }
 Rows Session::execute(std::string_view sql) { return implementation_->execute(sql); }
 const std::vector<ColumnInfo>& Session::prepare(const std::string& name, const std::string& sql) {
   return implementation_->prepare(name, sql);
@@ -313,8 +331,9 @@ std::vector<Rows> Session::execute_all(std::span<const Call> calls) {
   return implementation_->execute_all(calls);
 }
 void Session::set_statement_timeout(std::chrono::milliseconds timeout) {
-  implementation_->set_statement_timeout(timeout);
+  implementation_->timeout_ = timeout;
 }
+void Session::queue_begin() { implementation_->queue_begin(); }
 void Session::queue(std::string sql) { implementation_->queued_.push_back(std::move(sql)); }
 bool Session::unqueue() { return !std::exchange(implementation_->queued_, {}).empty(); }
 void Session::check_alive() { implementation_->check_alive(); }

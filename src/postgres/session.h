@@ -41,6 +41,7 @@ struct Server {
 struct ColumnInfo {
   std::string name;
   std::uint32_t type = 0;  ///< The type's oid; a domain's base type.
+  int modifier = -1;       ///< Of the type: a length, a precision.
 };
 
 /// A prepared statement to be executed.
@@ -68,6 +69,8 @@ class Session {
 
   const Server& server() const;
   bool is_open() const;
+  /// Whether what was prepared no longer fits the schema: the next user needs another session.
+  bool is_stale() const;
 
   /// Runs SQL text, possibly several statements, in one round trip; the rows of the last one.
   Rows execute(std::string_view sql);
@@ -83,9 +86,12 @@ class Session {
   /// One after the other, in one round trip; the first that fails ends it. The rows of each.
   std::vector<Rows> execute_all(std::span<const Call> calls);
 
-  /// The deadline of each later statement, kept by the server. One round trip when it changes.
+  /// The deadline of each statement of the transactions that are begun from now on, kept by the
+  /// server; it travels with their beginning. Other statements have ten seconds.
   void set_statement_timeout(std::chrono::milliseconds timeout);
 
+  /// Puts the beginning of a transaction before the next statement, as `queue` does.
+  void queue_begin();
   /// Puts a statement before the next one, in the same round trip.
   void queue(std::string sql);
   /// Takes back what was queued and not yet sent; false when there was nothing.

@@ -12,7 +12,11 @@ constexpr const char* kRollback = "converge_rollback";
 Transaction::Transaction(Session& session) : session_(session) {
   session_.prepare(kXid, "select pg_current_xact_id_if_assigned()::text");
   session_.prepare(kRollback, "rollback");
-  session_.queue("begin");
+  session_.queue_begin();
+}
+
+Transaction::Transaction(Pool::Lease session) : Transaction(*session) {
+  owned_ = std::move(session);
 }
 
 Transaction::~Transaction() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "src/postgres/pool.h"
 #include "src/postgres/session.h"
 
 #include <string>
@@ -14,6 +15,8 @@ namespace converge::postgres {
 class Transaction {
  public:
   explicit Transaction(Session& session);
+  /// The same, and gives the session back when it is destroyed.
+  explicit Transaction(Pool::Lease session);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -37,6 +40,7 @@ class Transaction {
  private:
   std::vector<Rows> execute_all_and(const char* last, std::vector<Call> calls);
 
+  Pool::Lease owned_;  ///< Null when the session is somebody else's.
   Session& session_;
   std::string xid_;  ///< As far as it is known.
   bool finished_ = false;

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(second_run_with_wait_waits_and_finds_nothing_to_do) {
   auto first = start({"run", "archive"});
   BOOST_REQUIRE(waits_for_row(*this));
   auto second = start({"run", "archive", "--wait", "30s"});
-  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  BOOST_REQUIRE(is_refused_the_lock(*this));
   bystander.end();
 
   BOOST_TEST(first.wait().status == 0);

@@ -285,6 +285,15 @@ bool wait_for_advisory_lock(const Cli& cli, int sessions) {
   return eventually([&] { return waiting(cli, "'advisory'") >= sessions; });
 }
 
+bool is_refused_the_lock(const Cli& cli) {
+  return eventually([&] {
+    return cli.sql(
+               "select count(*) from pg_stat_activity a where datname = current_database() and "
+               "query like '%pg_try_advisory_lock%' and pid <> pg_backend_pid() and not exists "
+               "(select from pg_locks l where l.pid = a.pid and locktype = 'advisory')") != "0";
+  });
+}
+
 std::string timeless(const std::string& text) {
   static const std::regex duration(R"(\((\d+(ms|s|m|h|d))+\))");
   static const std::regex time(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)");

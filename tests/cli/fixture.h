@@ -102,6 +102,9 @@ bool waits_for_row(const Cli& cli);
 /// Waits until so many of them wait for an advisory lock.
 bool wait_for_advisory_lock(const Cli& cli, int sessions = 1);
 
+/// Waits until one of them was refused the lock of a converger, and asks again and again.
+bool is_refused_the_lock(const Cli& cli);
+
 /// `text` with each duration in parentheses as `(T)` and each `YYYY-MM-DD HH:MM:SS` as `TIME`.
 std::string timeless(const std::string& text);
 /// A member of the JSON object on one line, as text; `(none)` when there is none.

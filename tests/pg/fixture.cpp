@@ -109,19 +109,23 @@ engine::PassResult World::pass(const std::string& name, const RunOptions& option
                                journal::Journal* record_in) const {
   convergers::SqlConverger converger(
       convergers::load_definition(directory / "convergers" / (name + ".sql")));
-  postgres::Pool pool(connect_options(options));
-  const auto lock_session = pool.lease();
-  postgres::AdvisoryLocks locks(*lock_session);
+  postgres::Pool pool(connect_options(options), options.connections);
+  postgres::Session lock_session(connect_options(options));
+  postgres::AdvisoryLocks locks(lock_session);
   engine::PassContext context{.pool = pool,
                               .locks = locks,
                               .journal = record_in,
                               .trigger = record_in == nullptr ? "plan" : "hand",
                               .actor = "tester",
                               .wait = options.wait,
-                              .subject = options.subject,
+                              .subjects = options.subjects,
+                              .lenient = options.lenient,
+                              .shard = options.shard,
                               .stop = options.stop,
                               .observer = options.observer};
-  return engine::run_pass(converger, context);
+  auto result = engine::run_pass(converger, context);
+  if (record_in != nullptr) record_in->flush();
+  return result;
 }
 
 engine::PassResult World::run(const std::string& name, const RunOptions& options) {

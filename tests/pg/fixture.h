@@ -26,9 +26,12 @@ struct RunOptions {
   std::string user = "postgres";
   std::chrono::milliseconds lock_timeout{10'000};
   std::chrono::milliseconds wait{0};
-  std::optional<std::string> subject = {};
+  std::vector<std::string> subjects = {};
   const std::atomic<bool>* stop = nullptr;
   engine::PassObserver observer = {};
+  bool lenient = false;
+  std::optional<int> shard = {};
+  int connections = postgres::Pool::kUnlimited;
 };
 
 /// A fresh database with accounts, their clusters and api keys; a directory of definitions; a

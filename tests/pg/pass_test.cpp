@@ -199,12 +199,12 @@ BOOST_AUTO_TEST_CASE(plan_gives_its_lock_back) {
 BOOST_AUTO_TEST_CASE(subject_that_was_asked_for_is_the_only_one_corrected) {
   archived_accounts(5);
   define("archive", archive_clusters("-- chunk: 2"));
-  BOOST_TEST(summary(run("archive", {.subject = "4"})) ==
+  BOOST_TEST(summary(run("archive", {.subjects = {"4"}})) ==
              "converged: 1 of 1 corrected, 1 changes, 0 failed");
   BOOST_TEST(sql("select account_id from cluster where archived_at is not null") == "4");
-  BOOST_TEST(summary(run("archive", {.subject = "77"})) ==
+  BOOST_TEST(summary(run("archive", {.subjects = {"77"}})) ==
              "unchanged: 0 of 0 corrected, 0 changes, 0 failed");
-  const auto result = run("archive", {.subject = "x'y"});
+  const auto result = run("archive", {.subjects = {"x'y"}});
   BOOST_TEST(engine::name_of(result.outcome) == "failed");
   BOOST_TEST_REQUIRE(result.error.has_value());
   BOOST_TEST(result.error->sqlstate() == "22P02");

@@ -27,6 +27,15 @@ struct SessionWorld : World {
   }
 };
 
+const std::string kOurSessions =
+    "pg_stat_activity where datname = current_database() and application_name = 'converge'";
+
+/// Sessions that have asked for a lock and hold none.
+const std::string kRefusedTheLock =
+    "pg_stat_activity a where datname = current_database() and query like '%pg_try_advisory_lock%' "
+    "and pid <> pg_backend_pid() and not exists (select from pg_locks l where l.pid = a.pid and "
+    "locktype = 'advisory')";
+
 /// Whether a call tells that the connection is lost.
 bool is_noticed(const std::function<void()>& call) {
   try {
@@ -73,7 +82,11 @@ BOOST_AUTO_TEST_CASE(settings_are_in_force) {
   BOOST_TEST(ask(session, "show client_connection_check_interval") == "500ms");
   BOOST_TEST(ask(session, "show client_encoding") == "UTF8");
   session.set_statement_timeout(milliseconds(77));
+  BOOST_TEST(ask(session, "show statement_timeout") == "10s");
+  Transaction transaction(session);
   BOOST_TEST(ask(session, "show statement_timeout") == "77ms");
+  transaction.rollback();
+  BOOST_TEST(ask(session, "show statement_timeout") == "10s");
 }
 
 BOOST_AUTO_TEST_CASE(settings_of_the_role_do_not_change_how_values_are_written) {
@@ -342,6 +355,80 @@ BOOST_AUTO_TEST_CASE(advisory_lock_is_one_sessions_and_goes_with_it) {
   BOOST_TEST(theirs.acquire("archive", milliseconds(0)));
 }
 
+BOOST_AUTO_TEST_CASE(pool_gives_no_more_sessions_than_its_capacity) {
+  postgres::Pool pool(connect_options(), 2);
+  auto one = pool.lease();
+  BOOST_TEST(pool.in_use() == 1);
+  {
+    const auto two = pool.try_lease();
+    BOOST_TEST(two.has_value());
+    BOOST_TEST(!pool.try_lease().has_value());
+    const Error error = error_of([&] { pool.lease(Clock::now() + std::chrono::milliseconds(20)); });
+    BOOST_TEST((error.kind() == ErrorKind::transient));
+    BOOST_TEST(std::string(error.what()).starts_with("no connection was free within "));
+    BOOST_TEST(pid_of(*pool.lease_beyond()) != pid_of(**two));
+    BOOST_TEST(pool.in_use() == 2);
+  }
+  BOOST_TEST(pool.try_lease().has_value());
+  const auto two = pool.lease();
+  std::string third;
+  std::jthread waiting([&] { third = pid_of(*pool.lease()); });
+  const std::string first = pid_of(*one);
+  one.reset();
+  waiting.join();
+  BOOST_TEST(third == first);
+  BOOST_TEST(pool.in_use() == 1);
+  pool.clear();
+  wait_until("the end of what was idle", [&] { return count(kOurSessions) == 1; });
+}
+
+BOOST_AUTO_TEST_CASE(place_is_free_again_when_connecting_failed) {
+  auto options = connect_options();
+  options.url += " options='-c no_such_setting=1'";
+  postgres::Pool pool(options, 1);
+  for (int i = 0; i < 2; ++i) BOOST_CHECK_THROW(pool.lease(), Error);
+  BOOST_TEST(pool.in_use() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(advisory_locks_are_shared_or_exclusive_and_counted) {
+  Session first(connect_options());
+  Session second(connect_options());
+  postgres::AdvisoryLocks mine(first);
+  postgres::AdvisoryLocks theirs(second);
+  using Got = std::vector<bool>;
+  BOOST_TEST((mine.acquire_many({"a", "b", "a"}) == Got{true, true, false}));
+  BOOST_TEST(!mine.acquire("a", milliseconds(0)));  // Threads exclude each other as well.
+  BOOST_TEST((theirs.acquire_many({"a", "c", "b"}) == Got{false, true, false}));
+  mine.release_many({"a", "b", "never held"});
+  BOOST_TEST((theirs.acquire_many({"a", "b"}) == Got{true, true}));
+  BOOST_TEST(mine.acquire_shared("s", milliseconds(0)));
+  BOOST_TEST(theirs.acquire_shared("s", milliseconds(0)));
+  BOOST_TEST(!theirs.acquire("s", milliseconds(60)));
+  const auto shared = mine.count_holders("s");
+  BOOST_TEST(shared.shared == 2);
+  BOOST_TEST(shared.exclusive == 0);
+  BOOST_TEST(mine.count_holders("a").exclusive == 1);
+  mine.release("s");
+  theirs.release("s");
+  BOOST_TEST(mine.acquire("s", milliseconds(0)));
+}
+
+BOOST_AUTO_TEST_CASE(waiting_for_one_lock_keeps_nobody_from_another) {
+  Session first(connect_options());
+  Session second(connect_options());
+  postgres::AdvisoryLocks mine(first);
+  postgres::AdvisoryLocks theirs(second);
+  BOOST_TEST(theirs.acquire("taken", milliseconds(0)));
+  bool got = false;
+  std::jthread waiting([&] { got = mine.acquire("taken", milliseconds(30'000)); });
+  wait_until("a refusal", [&] { return count(kRefusedTheLock) > 0; });
+  BOOST_TEST(mine.acquire("free", milliseconds(0)));
+  mine.check();
+  theirs.release("taken");
+  waiting.join();
+  BOOST_TEST(got);
+}
+
 BOOST_AUTO_TEST_CASE(pass_is_skipped_while_another_one_has_the_lock) {
   archived_accounts(1);
   define("archive", archive_clusters());
@@ -354,7 +441,7 @@ BOOST_AUTO_TEST_CASE(pass_is_skipped_while_another_one_has_the_lock) {
   BOOST_TEST(journal::Reader(journal_file).last_passes().empty());
 
   Background waiting([&] { return run("archive", {.wait = milliseconds(30'000)}); });
-  wait_for_blocked_pass();
+  wait_until("a pass that was refused the lock", [&] { return count(kRefusedTheLock) > 0; });
   BOOST_TEST(count("cluster where archived_at is not null") == 0);
   locks.release("archive");
   BOOST_TEST(summary(waiting.result()) == "converged: 1 of 1 corrected, 1 changes, 0 failed");

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(outcome_rides_on_the_next_append) {
   BOOST_TEST((all[4].settled == Outcome::pending));
 }
 
-BOOST_AUTO_TEST_CASE(flush_and_note_pass_write_queued_outcomes) {
+BOOST_AUTO_TEST_CASE(flush_writes_queued_outcomes_and_passes) {
   auto journal = open();
   PassId pass;
   const auto one = append_txn(journal, pass, 1);
@@ -114,6 +114,8 @@ BOOST_AUTO_TEST_CASE(flush_and_note_pass_write_queued_outcomes) {
   BOOST_TEST(entries().size() == 5u);
   journal.append_outcome(pass, journal_definition(), two, Outcome::rolled_back, R"({"why":"x"})");
   journal.note_pass({.converger = "a", .time_us = 1, .outcome = "converged"});
+  BOOST_TEST(entries().size() == 5u);
+  journal.flush();
   BOOST_REQUIRE(entries().size() == 6u);
   BOOST_TEST(*entries()[5].entry.detail == R"({"why":"x"})");
   BOOST_TEST(!verify().broken_seq.has_value());

@@ -100,10 +100,13 @@ BOOST_AUTO_TEST_CASE(dropped_hold_is_gone) {
 BOOST_AUTO_TEST_CASE(last_pass_keeps_the_last_correction) {
   journal.note_pass({.converger = "a", .time_us = 5, .outcome = "converged", .correction_us = 4});
   journal.note_pass({.converger = "a", .time_us = 9, .outcome = "unchanged"});
+  journal.note_pass({.converger = "a", .time_us = 10, .outcome = "unchanged"});
   journal.note_pass({.converger = "b", .time_us = 7, .outcome = "failed"});
+  BOOST_TEST(Reader(file).last_passes().empty());
+  journal.flush();
   const auto passes = Reader(file).last_passes();
   BOOST_REQUIRE(passes.size() == 2u);
-  BOOST_TEST(passes.at("a").time_us == 9);
+  BOOST_TEST(passes.at("a").time_us == 10);
   BOOST_TEST(passes.at("a").outcome == "unchanged");
   BOOST_TEST(passes.at("a").correction_us == 4);
   BOOST_TEST(passes.at("b").correction_us == 0);
