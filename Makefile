@@ -102,6 +102,9 @@ $(BUILD)/commit: FORCE
 $(BUILD)/src/base/version.o: $(BUILD)/commit
 $(BUILD)/src/base/version.o: version_flags = -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILD=$(BUILD_NUMBER)
 
+# Not includes, so -MMD does not see them.
+$(BUILD)/src/daemon/page.o: $(wildcard src/daemon/page.html src/daemon/page.css src/daemon/page.js)
+
 $(BUILD)/tests/%.o: test_flags := -DBOOST_TEST_DYN_LINK=
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags

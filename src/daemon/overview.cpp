@@ -60,6 +60,23 @@ std::vector<std::string> Overview::obstacles() const {
   return lines;
 }
 
+Headline headline_of(const Overview& overview) {
+  const auto& all = overview.convergers;
+  const auto needing =
+      std::count_if(all.begin(), all.end(), [](const auto& one) { return one.needs_person(); });
+  const auto paused =
+      std::count_if(all.begin(), all.end(), [](const auto& one) { return one.state == "paused"; });
+  if (!overview.connected || !overview.trouble.empty()) return {"trouble", "Nothing converges now"};
+  if (needing == 1) return {"attention", "1 converger needs you"};
+  if (needing > 1) return {"attention", fmt::format("{} convergers need you", needing)};
+  if (all.empty()) return {"attention", "There are no convergers"};
+  if (paused > 0)
+    return {"paused", fmt::format("{} of {} convergers {} paused", paused, all.size(),
+                                  paused == 1 ? "is" : "are")};
+  if (all.size() == 1) return {"well", "The converger is well"};
+  return {"well", fmt::format("All {} convergers are well", all.size())};
+}
+
 std::string to_json(const Overview& overview) {
   std::string convergers;
   for (const auto& one : overview.convergers) {
@@ -69,8 +86,11 @@ std::string to_json(const Overview& overview) {
   journal.add("file", overview.journal.string())
       .add("bytes", overview.journal_bytes)
       .add("entries", overview.journal_entries);
+  const auto headline = headline_of(overview);
   JsonObject object;
-  object.add("connected", overview.connected)
+  object.add("level", headline.level)
+      .add("headline", headline.text)
+      .add("connected", overview.connected)
       .add("server", overview.server)
       .add("trouble", overview.trouble)
       .add("ready", overview.ready())

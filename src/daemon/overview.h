@@ -59,6 +59,13 @@ struct Overview {
   bool ready() const { return obstacles().empty(); }
 };
 
+/// How it is, at a glance.
+struct Headline {
+  std::string level;  ///< `well`, `paused`, `attention` (somebody is needed) or `trouble`.
+  std::string text;   ///< `All 12 convergers are well`
+};
+Headline headline_of(const Overview& overview);
+
 /// As `GET /api/v1/status` answers it: one JSON object. What is not known is not a member.
 std::string to_json(const Overview& overview);
 
