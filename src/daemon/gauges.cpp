@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -82,11 +84,11 @@ constexpr std::array kStates = {
 };
 
 void add_convergers(const Overview& overview, std::vector<MetricFamily>& families) {
-  for (const auto& state : kStates) {
-    families.push_back(by_converger(overview, state.name, state.help, [&](const auto& one) {
-      return one.state == state.word ? 1.0 : 0.0;
-    }));
-  }
+  std::transform(
+      kStates.begin(), kStates.end(), std::back_inserter(families), [&](const auto& state) {
+        return by_converger(overview, state.name, state.help,
+                            [&](const auto& one) { return one.state == state.word ? 1.0 : 0.0; });
+      });
   families.push_back(
       by_converger(overview, "converge_quarantined_subjects", "Subjects in quarantine.",
                    [](const auto& one) { return static_cast<double>(one.quarantined); }));

@@ -63,8 +63,9 @@ std::vector<std::string> read_corrections(const std::filesystem::path& file) {
 }
 
 std::string column(const journal::ConvergerStatistics& one, std::int64_t journal::Counts::*member) {
-  std::vector<std::int64_t> values;
-  for (const auto& bucket : one.buckets) values.push_back(bucket.*member);
+  std::vector<std::int64_t> values(one.buckets.size());
+  std::transform(one.buckets.begin(), one.buckets.end(), values.begin(),
+                 [&](const auto& bucket) { return bucket.*member; });
   return fmt::format("[{}]", fmt::join(values, ","));
 }
 

@@ -116,11 +116,11 @@ ListeningSocket::~ListeningSocket() {
 }
 
 void ListeningSocket::listen_at_file(const std::string& path) {
-  const auto address = unix_address(path);
-  remove_stale(path, address);
+  const auto place = unix_address(path);
+  remove_stale(path, place);
   descriptor_ = new_socket(AF_UNIX);
   address_ = std::string(kUnix) + path;
-  if (bind(descriptor_.number(), generic(address), sizeof address) != 0) throw refused(address_);
+  if (bind(descriptor_.number(), generic(place), sizeof place) != 0) throw refused(address_);
   file_ = path;
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) throw refused(address_);
