@@ -21,6 +21,7 @@
 #include <Poco/URI.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -34,16 +35,21 @@ using Poco::Net::HTTPServerResponse;
 constexpr int kThreads = 4;
 constexpr int kQueued = 256;
 
+struct Header {
+  const char* name;
+  const char* value;
+};
+
 /// What a browser is told to do with the answers: run and show nothing but what is from here.
-constexpr std::pair<const char*, const char*> kHeaders[] = {
-    {"Content-Security-Policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:;"
-     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"X-Frame-Options", "DENY"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-    {"Cache-Control", "no-store"},
+constexpr std::array kHeaders = {
+    Header{"Content-Security-Policy",
+           "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+           " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    Header{"X-Content-Type-Options", "nosniff"},
+    Header{"X-Frame-Options", "DENY"},
+    Header{"Referrer-Policy", "no-referrer"},
+    Header{"Cross-Origin-Resource-Policy", "same-origin"},
+    Header{"Cache-Control", "no-store"},
 };
 
 struct Context {
