@@ -49,6 +49,7 @@ std::function<int()> define_plan(CLI::App& app, const Common& common);
 std::function<int()> define_check(CLI::App& app, const Common& common);
 std::function<int()> define_list(CLI::App& app, const Common& common);
 std::function<int()> define_show(CLI::App& app, const Common& common);
+std::function<int()> define_status(CLI::App& app, const Common& common);
 std::function<int()> define_pause(CLI::App& app, const Common& common);
 std::function<int()> define_resume(CLI::App& app, const Common& common);
 std::function<int()> define_retry(CLI::App& app, const Common& common);

@@ -42,6 +42,14 @@ constexpr std::array kCommands = {
             "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
             "  converge release archive_account                    go on, within the limit",
             define_release},
+    Command{
+        "status", "tell what is wrong and who has to see to it, and what the daemon does",
+        "  converge status\n"
+        "  converge status -o json | jq .\n\n"
+        "Works from the journal, and asks the daemon of this journal when it runs. Exits with 1\n"
+        "when something needs a person: a converger that is held, failing, silent or broken, or\n"
+        "has subjects in quarantine; a daemon that is in trouble or does not answer.",
+        define_status},
     Command{"pause", "stop a converger, or all, before its next pass",
             "  converge pause archive_account --reason 'billing is being migrated' --for 2h\n"
             "  converge pause --all --reason 'restoring a backup'\n\n"
