@@ -96,8 +96,9 @@ class Journal {
 
   // State that is not history.
 
-  /// Queues it as outcomes are, so that a pass which changed nothing costs no fsync; of several such
-  /// in a row the newest counts. The streak grows with a complete pass that corrected something
+  /// Queues it as outcomes are, so that a pass which changed nothing costs no fsync; of several
+  /// such in a row the newest counts. The streak grows with a complete pass that corrected
+  /// something
   /// (`correction_us`), and ends with one that found all in order (`unchanged`); a pass that failed
   /// or was stopped says nothing about that.
   void note_pass(const LastPass& last);

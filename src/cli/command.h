@@ -22,9 +22,15 @@ enum ExitStatus : int {
   kLocked = 75,
 };
 
-/// Options that every command takes.
+/// What lies beside the command line in the layers, handed in by the program's entry.
+struct Services {
+  std::function<int(const config::Flags&)> serve;  ///< The daemon; the exit status.
+};
+
+/// Options that every command takes, and what every command may use.
 struct Common {
-  config::Flags flags;
+  const Services& services;
+  config::Flags flags = {};
   std::string output = "short";
   std::string color = "auto";
   bool quiet = false;
@@ -57,6 +63,7 @@ std::function<int()> define_release(CLI::App& app, const Common& common);
 std::function<int()> define_stats(CLI::App& app, const Common& common);
 std::function<int()> define_journal(CLI::App& app, const Common& common);
 std::function<int()> define_why(CLI::App& app, const Common& common);
+std::function<int()> define_daemon(CLI::App& app, const Common& common);
 
 /// A subcommand of `journal`, and what runs it when it was given.
 struct JournalAction {
@@ -66,6 +73,6 @@ struct JournalAction {
 JournalAction define_journal_verify(CLI::App& journal, const Common& common);
 
 /// Parses the arguments, dispatches, prints errors; the exit status of the process.
-int main(int argc, char** argv);
+int main(int argc, char** argv, const Services& services);
 
 }  // namespace converge::cli

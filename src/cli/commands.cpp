@@ -86,6 +86,14 @@ constexpr std::array kCommands = {
             "  converge why alice@example.com --definition   also the very text that acted\n"
             "  converge why 42 --converger archive_account -o json",
             define_why},
+    Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
+            "  converge daemon                       in the foreground, for a service manager\n"
+            "  converge daemon --config /etc/converge/converge.toml\n\n"
+            "SIGTERM and SIGINT let the chunks in flight end; a second one abandons them, and the\n"
+            "next command that acts settles what they had begun. SIGHUP reads the configuration\n"
+            "and the definitions again; a broken file leaves its last good version in force.\n"
+            "Exit status 70: something did not come back, and the service manager should restart.",
+            define_daemon},
 };
 
 void add_common_options(CLI::App& app, Common& common) {
@@ -135,8 +143,8 @@ void require_known_command(int argc, char** argv) {
   }
 }
 
-int dispatch(int argc, char** argv) {
-  Common common;
+int dispatch(int argc, char** argv, const Services& services) {
+  Common common{.services = services};
   CLI::App app(
       "Converge keeps pushing the state of a PostgreSQL database in the right direction,\n"
       "and keeps a journal of every step.",
@@ -190,10 +198,10 @@ void end_on_broken_pipe() {
 
 std::span<const Command> commands() { return kCommands; }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv, const Services& services) {
   end_on_broken_pipe();
   try {
-    return dispatch(argc, argv);
+    return dispatch(argc, argv, services);
   } catch (const Error& error) {
     print_error(error);
     return error.kind() == ErrorKind::usage ? kUsage : kFailed;

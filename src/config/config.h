@@ -28,6 +28,8 @@ struct Daemon {
   LogLevel log_level = LogLevel::info;
   /// How long after its `pass_timeout` a pass may stay away before the process ends.
   std::chrono::milliseconds grace{30'000};
+
+  friend bool operator==(const Daemon&, const Daemon&) = default;
 };
 
 /// Everything that can be set, validated.
@@ -42,6 +44,8 @@ struct Config {
   std::chrono::milliseconds journal_keep{0};  ///< Older entries are archived; 0: never.
   std::map<std::string, std::string> variables;
   Daemon daemon;
+
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 /// Flag before environment (CONVERGE_CONFIG, CONVERGE_DATABASE, CONVERGE_CONVERGERS,

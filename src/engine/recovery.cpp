@@ -64,7 +64,7 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 }
 
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
-            const std::function<void(const std::string&)>& notice) {
+            const std::function<void(const std::string&)>& notice, bool own) {
   if (journal.unsettled().empty()) return 0;
   if (session.server().in_recovery) {
     notice(fmt::format("{} is a standby and does not know yet how transactions end",
@@ -80,7 +80,7 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
   const ProcessIdentity self = this_process();
   int settled = 0;
   for (const journal::Unsettled& unsettled : journal.unsettled()) {
-    if (unsettled.writer == self || is_alive(unsettled.writer)) continue;
+    if (unsettled.writer == self ? !own : is_alive(unsettled.writer)) continue;
     if (unsettled.txn.server.system_identifier != session.server().system_identifier) {
       notice(
           fmt::format("{} belongs to another server than {}; it stays pending until converge "

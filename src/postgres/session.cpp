@@ -220,6 +220,20 @@ class Session::Implementation {
     }
   }
 
+  std::vector<Notification> take_notifications() {
+    check_alive();
+    std::vector<Notification> all;
+    const auto release = [](PGnotify* notification) { PQfreemem(notification); };
+    using Owned = std::unique_ptr<PGnotify, decltype(release)>;
+    for (Owned one(PQnotifies(connection_->raw()), release); one;
+         one.reset(PQnotifies(connection_->raw()))) {
+      all.push_back({.channel = one->relname, .payload = one->extra});
+    }
+    return all;
+  }
+
+  int descriptor() const { return PQsocket(connection_->raw()); }
+
   bool is_open() const {
     return !lost_ && connection_ && connection_->is_open() && connection_->raw() != nullptr &&
            PQstatus(connection_->raw()) == CONNECTION_OK;
@@ -337,6 +351,10 @@ void Session::queue_begin() { implementation_->queue_begin(); }
 void Session::queue(std::string sql) { implementation_->queued_.push_back(std::move(sql)); }
 bool Session::unqueue() { return !std::exchange(implementation_->queued_, {}).empty(); }
 void Session::check_alive() { implementation_->check_alive(); }
+int Session::descriptor() const { return implementation_->descriptor(); }
+std::vector<Notification> Session::take_notifications() {
+  return implementation_->take_notifications();
+}
 
 std::string quote_name(std::string_view name) {
   std::string quoted = "\"";

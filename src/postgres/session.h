@@ -51,6 +51,12 @@ struct Call {
   std::string what = {};                ///< In front of an error: `step archive clusters`.
 };
 
+/// What a NOTIFY of some session brought.
+struct Notification {
+  std::string channel;
+  std::string payload;
+};
+
 /// One connection, never reconnected behind the caller's back: libpqxx 6.4 would do so silently,
 /// losing prepared statements, settings and locks. A session that broke stays broken.
 ///
@@ -99,6 +105,11 @@ class Session {
 
   /// Throws when the server has closed the connection; without a round trip.
   void check_alive();
+
+  /// Readable, as poll(2) says, when there may be notifications to take.
+  int descriptor() const;
+  /// Those that have arrived; without a round trip. Throws when the connection is lost.
+  std::vector<Notification> take_notifications();
 
  private:
   class Implementation;

@@ -1,0 +1,280 @@
+#include "src/daemon/daemon.h"
+
+#include "journal/reader.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/process.h"
+#include "src/base/text.h"
+#include "src/daemon/survey.h"
+#include "src/engine/recovery.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace converge::daemon {
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+
+/// How long the link's thread may be in one call: connecting, then some statements.
+constexpr std::chrono::seconds kLinkPatience{60};
+
+postgres::ConnectOptions connect_options(const config::Config& config) {
+  return {.url = config.database_url,
+          .environment_first = config.url_from_file,
+          .connect_timeout = config.connect_timeout,
+          .lock_timeout = config.lock_timeout};
+}
+
+void require_alone(const std::filesystem::path& journal) {
+  const auto service = journal::Reader(journal).state().service;
+  if (!service || service->process == this_process() || !is_alive(service->process)) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("a daemon already runs with the journal {}: process {}", journal.string(),
+                          service->process.pid),
+              "Stop it, or give this one a journal of its own with --journal.");
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+void log_changes(const Changes& changes) {
+  const auto tell = [](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    log(LogLevel::notice, what, {{"convergers", fmt::format("{}", fmt::join(names, ","))}});
+  };
+  tell("convergers added", changes.added);
+  tell("convergers changed", changes.changed);
+  tell("convergers removed", changes.removed);
+  for (const convergers::Broken& broken : changes.broken) {
+    std::vector<LogField> fields = {{"converger", broken.name}, {"error", broken.error.what()}};
+    log(LogLevel::error, "a definition is broken; its last good version, if any, stays in force",
+        fields);
+  }
+}
+
+}  // namespace
+
+Daemon::Daemon(const config::Config& config, const ServiceNotifier& notifier)
+    : config_(config),
+      notifier_(notifier),
+      since_us_(wall_time_us()),
+      journal_(config_.journal, "daemon", [](const auto& text) { log(LogLevel::warning, text); }),
+      pool_(connect_options(config_), config_.daemon.connections),
+      link_(connect_options(config_), events()),
+      passes_({.pool = pool_,
+               .journal = journal_,
+               .link = link_,
+               .metrics = metrics_,
+               .failed = [this](const Error& error) { told_failure(error); }},
+              config_.daemon.workers) {
+  require_alone(config_.journal);
+  log_changes(passes_.load(config_.convergers));
+  troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");
+  operators_.emplace(
+      config_.journal, [this] { return passes_.names(); },
+      [this](const std::string& converger) { passes_.wake(converger); });
+  if (!config_.daemon.status.empty()) {
+    status_server_.emplace(
+        StatusServerOptions{.address = config_.daemon.status,
+                            .allow_remote = config_.daemon.status_public,
+                            .journal = config_.journal},
+        [this] { return overview(); }, metrics_);
+  }
+}
+
+Daemon::~Daemon() { link_.stop(); }
+
+LinkEvents Daemon::events() {
+  LinkEvents events;
+  events.recover = [this](LockConnection& connection) { recover(connection); };
+  events.connected = [this] {
+    pool_.clear();
+    troubles_.end(Troubles::Cause::database);
+    passes_.wake_all();
+    set_gate();
+  };
+  events.lost = [this](const Error& error) {
+    troubles_.begin(Troubles::Cause::database, error);
+    set_gate();
+  };
+  events.notified = [this](const auto& channel, const auto& payload) {
+    passes_.notified(channel, payload);
+  };
+  events.owns = [this](const Unit& unit, bool owned) { passes_.own(unit, owned); };
+  return events;
+}
+
+void Daemon::recover(LockConnection& connection) {
+  const auto session = pool_.lease();
+  try {
+    const int settled = engine::recover(
+        journal_, connection.locks, *session,
+        [](const auto& text) { log(LogLevel::warning, text); }, passes_.is_idle());
+    if (settled > 0) {
+      log(LogLevel::notice, "recovered", {{"transactions", settled}});
+    }
+  } catch (const Error& error) {
+    if (!session->is_open()) throw;
+    told_failure(error);
+  }
+}
+
+/// Passes are begun, and convergers owned, only where their work could be recorded.
+void Daemon::set_gate() {
+  link_.be_able(!troubles_.has(Troubles::Cause::journal));
+  passes_.open(troubles_.none());
+}
+
+/// The journal itself tells best whether it can be written.
+void Daemon::told_failure(const Error& error) {
+  if (error.kind() == ErrorKind::failure && error.sqlstate().empty()) try_journal();
+}
+
+void Daemon::try_journal() {
+  try {
+    journal_.begin_service({.process = this_process(),
+                            .since_us = since_us_,
+                            .address = status_server_ ? status_server_->address() : ""});
+    if (troubles_.end(Troubles::Cause::journal)) passes_.wake_all();
+  } catch (const Error& error) {
+    troubles_.begin(Troubles::Cause::journal, error);
+  }
+  set_gate();
+}
+
+void Daemon::begin() {
+  try_journal();
+  upkeep_.emplace(config_, journal_, [this] {
+    if (troubles_.has(Troubles::Cause::journal)) try_journal();
+  });
+  link_.start();
+}
+
+Daemon::End Daemon::run(Signals& signals, const ReadAgain& read_again) {
+  begin();
+  notifier_.ready();
+  while (!reconfigured_) {
+    const auto signal = signals.wait(kTick);
+    if (signal == SIGHUP) reload(read_again);
+    if (signal == SIGTERM || signal == SIGINT) {
+      log(LogLevel::notice, "stopping: chunks in flight end first");
+      notifier_.stopping();
+      drain(signals);
+      return End::stopped;
+    }
+    tick();
+  }
+  drain(signals);
+  return End::reconfigured;
+}
+
+void Daemon::reload(const ReadAgain& read_again) {
+  notifier_.reloading();
+  try {
+    const config::Config config = read_again();
+    reconfigured_ = config != config_;
+    if (!reconfigured_) log_changes(passes_.load(config_.convergers));
+    log(LogLevel::notice, "configuration and definitions are read again");
+  } catch (const Error& error) {
+    log(LogLevel::error, "what was in force stays in force",
+        {{"error", error.what()}, {"hint", error.hint()}});
+  }
+  if (!reconfigured_) notifier_.ready();
+}
+
+void Daemon::drain(Signals& signals) {
+  passes_.drain();
+  while (!passes_.is_idle()) {
+    const auto signal = signals.wait(std::chrono::milliseconds(5));
+    if (signal == SIGTERM || signal == SIGINT) {
+      log(LogLevel::warning, "abandoning passes: recovery settles what was in flight",
+          {{"passes", passes_.running().size()}});
+      std::_Exit(kAbandoned);
+    }
+    require_progress();
+  }
+  link_.stop();
+  upkeep_.reset();
+  status_server_.reset();
+  operators_.reset();
+  try {
+    journal_.flush();
+    journal_.end_service();
+  } catch (const Error& error) {
+    log(LogLevel::error, "the last passes are not in the journal", {{"error", error.what()}});
+  }
+}
+
+void Daemon::tick() {
+  require_progress();
+  tell_status();
+  const auto interval = notifier_.watchdog_interval();
+  if (interval && Clock::now() - told_alive_ >= *interval) {
+    notifier_.alive();
+    told_alive_ = Clock::now();
+  }
+}
+
+/// A call that comes back neither by the server's deadlines nor by the network's cannot be ended
+/// from outside: the process can, and recovery settles what it had in flight.
+void Daemon::require_progress() {
+  const auto now = Clock::now();
+  std::string stuck;
+  for (const auto& [unit, running] : passes_.running()) {
+    if (now > running.deadline + config_.daemon.grace) stuck = "a pass of " + unit.converger;
+  }
+  if (now > link_.last_seen() + kLinkPatience + config_.daemon.grace) {
+    stuck = "the connection that listens and holds locks";
+  }
+  if (stuck.empty()) return;
+  const std::string text = stuck + " did not come back";
+  log(LogLevel::error, text + "; ending, for the service manager to start anew",
+      {{"status", static_cast<int>(kHung)}});
+  notifier_.status(text);
+  std::_Exit(kHung);
+}
+
+void Daemon::tell_status() {
+  const std::string trouble = troubles_.text();
+  const std::string text =
+      trouble.empty() ? counted(static_cast<std::int64_t>(passes_.names().size()), "converger")
+                      : "waiting: " + trouble;
+  if (text == status_) return;
+  status_ = text;
+  notifier_.status(text);
+}
+
+Overview Daemon::overview() const {
+  Overview overview;
+  overview.trouble = troubles_.text();
+  overview.connected = !troubles_.has(Troubles::Cause::database);
+  if (const auto held = link_.locks()) overview.server = held->session.server().place;
+  overview.now_us = wall_time_us();
+  overview.since_us = since_us_;
+  overview.workers = config_.daemon.workers;
+  overview.busy = static_cast<int>(passes_.running().size());
+  overview.connections = config_.daemon.connections;
+  overview.connections_in_use = pool_.in_use();
+  overview.host = host_name();
+  overview.actor = "daemon";
+  overview.journal = config_.journal;
+  std::error_code unknown;
+  const auto bytes = std::filesystem::file_size(config_.journal, unknown);
+  overview.journal_bytes = unknown ? 0 : static_cast<std::int64_t>(bytes);
+  const journal::State state = operators_ ? operators_->state() : journal::State{};
+  overview.journal_entries = operators_ ? operators_->head_seq() : 0;
+  overview.convergers = survey(passes_, state, overview.now_us);
+  return overview;
+}
+
+}  // namespace converge::daemon

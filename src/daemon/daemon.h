@@ -1,0 +1,77 @@
+#pragma once
+
+#include "journal/journal.h"
+#include "src/config/config.h"
+#include "src/daemon/link.h"
+#include "src/daemon/metrics.h"
+#include "src/daemon/notify.h"
+#include "src/daemon/operators.h"
+#include "src/daemon/overview.h"
+#include "src/daemon/passes.h"
+#include "src/daemon/signals.h"
+#include "src/daemon/status_server.h"
+#include "src/daemon/troubles.h"
+#include "src/daemon/upkeep.h"
+#include "src/postgres/pool.h"
+
+#include <memory>
+#include <optional>
+
+namespace converge::daemon {
+
+/// Exit statuses besides 0, a clean stop, and the usual 1 and 2.
+enum ServiceExit : int {
+  kAbandoned = 1,  ///< A second signal: passes were left to recovery.
+  kHung = 70,      ///< A pass or a connection did not come back; the service manager starts anew.
+};
+
+/// One life of the service between two configurations.
+///
+/// What is lost (PostgreSQL, the journal's disk) is waited for; what hangs ends the process, which
+/// loses nothing: recovery settles what was in flight.
+class Daemon {
+ public:
+  enum class End { stopped, reconfigured };
+
+  /// Throws `Error{usage}` when the configuration cannot be worked with: no directory of
+  /// definitions, an address that cannot be served, another daemon on this journal.
+  Daemon(const config::Config& config, const ServiceNotifier& notifier);
+  ~Daemon();
+
+  /// Converges until a signal ends it. `read_again` returns the configuration as it is now, or
+  /// throws when it cannot be used; one that differs ends this life, reconfigured.
+  using ReadAgain = std::function<config::Config()>;
+  End run(Signals& signals, const ReadAgain& read_again);
+
+ private:
+  LinkEvents events();
+  void begin();
+  void recover(LockConnection& connection);
+  void told_failure(const Error& error);
+  void set_gate();
+  void reload(const ReadAgain& read_again);
+  void drain(Signals& signals);
+  void tick();
+  void require_progress();
+  void try_journal();
+  void tell_status();
+  Overview overview() const;
+
+  config::Config config_;
+  const ServiceNotifier& notifier_;
+  std::int64_t since_us_;
+  journal::Journal journal_;
+  postgres::Pool pool_;
+  Metrics metrics_;
+  Troubles troubles_;
+  Link link_;
+  Passes passes_;
+  std::optional<Operators> operators_;
+  std::optional<Upkeep> upkeep_;
+  std::optional<StatusServer> status_server_;
+  std::string status_;  ///< As it was told last.
+  Clock::time_point told_alive_{};
+  bool reconfigured_ = false;
+};
+
+}  // namespace converge::daemon

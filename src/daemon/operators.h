@@ -1,0 +1,49 @@
+#pragma once
+
+#include "journal/reader.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace converge::daemon {
+
+/// The convergers that a person let go on between two states of the journal: a pause lifted or
+/// over, a hold released, a subject to be retried.
+std::set<std::string> let_go(const journal::State& before, std::int64_t before_us,
+                             const journal::State& now, std::int64_t now_us,
+                             const std::set<std::string>& all);
+
+/// Watches the journal for what operators do with other commands. Thread-safe.
+class Operators {
+ public:
+  using LetGo = std::function<void(const std::string& converger)>;
+  using Names = std::function<std::set<std::string>()>;
+
+  /// `let_go` is called, from a thread of its own, within a second of the command.
+  Operators(std::filesystem::path journal, Names names, LetGo let_go);
+
+  /// As it was last read.
+  journal::State state() const;
+  std::int64_t head_seq() const;
+
+ private:
+  void run(const std::stop_token& stop);
+  void look_on(const std::stop_token& stop);
+  void look(journal::Reader& reader);
+
+  std::filesystem::path journal_;
+  Names names_;
+  LetGo let_go_;
+  mutable std::mutex mutex_;
+  journal::State state_;
+  std::int64_t head_seq_ = 0;
+  std::int64_t read_us_ = 0;
+  std::jthread thread_;
+};
+
+}  // namespace converge::daemon

@@ -1,0 +1,181 @@
+#include "src/daemon/schedule.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace converge::daemon {
+
+namespace {
+
+/// More subjects than this are found quicker by a whole pass.
+constexpr std::size_t kMostSubjects = 1000;
+
+constexpr std::chrono::milliseconds kFirstSoon{100};
+constexpr std::chrono::milliseconds kLongestSoon{5'000};
+constexpr std::chrono::milliseconds kFirstLater{1'000};
+constexpr std::chrono::milliseconds kLongestLater{60'000};
+
+}  // namespace
+
+void Schedule::define(const std::map<Unit, Timing>& units, Time now) {
+  std::erase_if(entries_, [&](const auto& known) { return !units.contains(known.first); });
+  for (const auto& [unit, timing] : units) {
+    Entry& entry = entries_[unit];
+    const bool sooner = timing.every && (!entry.due || *entry.due > now + *timing.every);
+    entry.timing = timing;
+    if (sooner) entry.due = now;
+    if (!timing.every) entry.due.reset();
+  }
+}
+
+void Schedule::wake_entry(Entry& entry, const std::string& payload, Time now) {
+  if (!entry.woken) entry.woken = now;
+  if (payload.empty() || !entry.timing.narrows || entry.whole) {
+    entry.whole = true;
+  } else {
+    entry.subjects.insert(payload);
+    entry.whole = entry.subjects.size() > kMostSubjects;
+  }
+  if (entry.whole) entry.subjects.clear();
+}
+
+void Schedule::wake_whole_entry(Entry& entry, Time now) {
+  wake_entry(entry, "", now);
+  entry.not_before = now;
+  entry.attempts = 0;
+}
+
+template <typename Visit>
+void Schedule::for_each(const std::string& converger, const Visit& visit) {
+  auto entry = entries_.lower_bound(Unit{.converger = converger, .shard = 0, .shards = 0});
+  for (; entry != entries_.end() && entry->first.converger == converger; ++entry) {
+    visit(entry->second);
+  }
+}
+
+void Schedule::wake(const std::string& converger, const std::string& payload, Time now) {
+  for_each(converger, [&](Entry& entry) {
+    wake_entry(entry, payload, now);
+    if (!entry.notified) entry.notified = now;
+  });
+}
+
+void Schedule::wake_whole(const std::string& converger, Time now) {
+  for_each(converger, [&](Entry& entry) { wake_whole_entry(entry, now); });
+}
+
+void Schedule::wake_all(Time now) {
+  for (auto& [unit, entry] : entries_) wake_whole_entry(entry, now);
+}
+
+void Schedule::own(const Unit& unit, bool owned, Time now) {
+  const auto found = entries_.find(unit);
+  if (found == entries_.end() || found->second.owned == owned) return;
+  found->second.owned = owned;
+  if (owned) wake_entry(found->second, "", now);
+}
+
+bool Schedule::owns(const Unit& unit) const {
+  const auto found = entries_.find(unit);
+  return found != entries_.end() && found->second.owned;
+}
+
+/// When a unit that is not running can be run; nullopt: not before something happens.
+std::optional<Schedule::Time> Schedule::ready_at(const Entry& entry) {
+  if (!entry.owned || entry.running) return std::nullopt;
+  if (!entry.woken && !entry.due) return std::nullopt;
+  Time ready = entry.woken.value_or(Time::max());
+  if (entry.due) ready = std::min(ready, *entry.due);
+  return std::max(ready, entry.not_before);
+}
+
+bool Schedule::is_urgent(const Entry& entry, Time now) {
+  return entry.woken || (entry.due && entry.timing.every && now - *entry.due > *entry.timing.every);
+}
+
+std::optional<Job> Schedule::take(Time now) {
+  auto best = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    const auto ready = ready_at(entry->second);
+    if (!ready || *ready > now) continue;
+    const auto rank = [now](const Entry& one) {
+      return std::pair(!is_urgent(one, now), *ready_at(one));
+    };
+    if (best == entries_.end() || rank(entry->second) < rank(best->second)) best = entry;
+  }
+  if (best == entries_.end()) return std::nullopt;
+  Entry& entry = best->second;
+  // What is due anyway is looked at as a whole.
+  const bool whole = entry.whole || (entry.due && *entry.due <= now);
+  Job job{.unit = best->first,
+          .subjects = {},
+          .woken = entry.woken,
+          .notified = std::exchange(entry.notified, std::nullopt)};
+  if (!whole) job.subjects.assign(entry.subjects.begin(), entry.subjects.end());
+  entry.running = true;
+  entry.woken.reset();
+  entry.whole = false;
+  entry.subjects.clear();
+  return job;
+}
+
+void Schedule::finish(const Job& job, const Finish& finish, Time now) {
+  const auto found = entries_.find(job.unit);
+  if (found == entries_.end()) return;  // Its definition was removed meanwhile.
+  Entry& entry = found->second;
+  entry.running = false;
+  const bool was_whole = job.subjects.empty();
+  if (finish.retry != Finish::Retry::no) {
+    entry.not_before = now + backoff(finish.retry, entry.attempts++);
+    const bool patient = finish.retry == Finish::Retry::later && !job.woken && entry.timing.every;
+    if (patient) entry.not_before = std::max(entry.not_before, now + *entry.timing.every);
+    const Time woken = std::min(entry.woken.value_or(now), job.woken.value_or(now));
+    if (was_whole) wake_entry(entry, "", now);
+    for (const auto& subject : job.subjects) wake_entry(entry, subject, now);
+    entry.woken = woken;
+    if (job.notified) entry.notified = job.notified;
+    return;
+  }
+  entry.attempts = 0;
+  if (finish.whole) {
+    wake_entry(entry, "", job.woken.value_or(now));
+    if (job.notified) entry.notified = job.notified;
+    return;
+  }
+  if (was_whole) {
+    entry.due.reset();
+    if (entry.timing.every) entry.due = now + jittered(*entry.timing.every);
+  }
+  if (finish.again) entry.due = std::min(entry.due.value_or(Time::max()), now + *finish.again);
+}
+
+std::optional<Schedule::Time> Schedule::next() const {
+  std::optional<Time> first;
+  for (const auto& [unit, entry] : entries_) {
+    const auto ready = ready_at(entry);
+    if (ready && (!first || *ready < *first)) first = ready;
+  }
+  return first;
+}
+
+std::optional<Schedule::Time> Schedule::due(const Unit& unit) const {
+  const auto found = entries_.find(unit);
+  return found == entries_.end() ? std::nullopt : ready_at(found->second);
+}
+
+/// Never later than the definition says, so that a pass is overdue only when something is wrong.
+std::chrono::milliseconds Schedule::jittered(std::chrono::milliseconds every) {
+  const std::int64_t most = every.count() / 10;
+  return every -
+         std::chrono::milliseconds(std::uniform_int_distribution<std::int64_t>(0, most)(random_));
+}
+
+std::chrono::milliseconds Schedule::backoff(Finish::Retry retry, int attempts) {
+  const bool soon = retry == Finish::Retry::soon;
+  const auto ceiling = std::min((soon ? kFirstSoon : kFirstLater) * (1 << std::min(attempts, 10)),
+                                soon ? kLongestSoon : kLongestLater);
+  return std::chrono::milliseconds(
+      std::uniform_int_distribution<std::int64_t>(ceiling.count() / 2, ceiling.count())(random_));
+}
+
+}  // namespace converge::daemon

@@ -1,0 +1,109 @@
+#pragma once
+
+#include "src/base/clock.h"
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace converge::daemon {
+
+/// What passes are run of: a converger, or one shard of it.
+struct Unit {
+  std::string converger;
+  int shard = 0;
+  int shards = 1;
+
+  friend auto operator<=>(const Unit&, const Unit&) = default;
+};
+
+/// When the passes of a unit are due.
+struct Timing {
+  std::optional<std::chrono::milliseconds> every;  ///< Nullopt: only when it is woken.
+  bool narrows = false;  ///< Whether the payload of a wake-up may narrow a pass to a subject.
+};
+
+/// A pass to run now.
+struct Job {
+  Unit unit;
+  std::vector<std::string> subjects;          ///< Only these; empty: all.
+  std::optional<Clock::time_point> woken;     ///< Since when it is to be run at once.
+  std::optional<Clock::time_point> notified;  ///< When the first notification came that it answers.
+};
+
+/// What a pass that ended asks for.
+struct Finish {
+  std::optional<std::chrono::milliseconds> again = {};  ///< Some subject is due so soon.
+  /// It did not do what it was for: try again after a while that doubles with each in a row, and
+  /// answer its wake-ups then. Nobody's fault (another process was at it, a lost connection) is
+  /// tried again soon; a failure, not sooner than the definition's interval unless it was woken.
+  enum class Retry { no, soon, later } retry = Retry::no;
+  bool whole = false;  ///< A narrowed pass met what it could not tell: one over all, at once.
+};
+
+/// Decides what is run next, from the times of a monotonic clock that it is given. Wake-ups of a
+/// unit coalesce; one that comes during its pass is answered by one more. What was woken goes
+/// before what is merely due; and so does what is late by a whole period, lest a flood of wake-ups
+/// starves it. A unit never runs twice at once, and only while this host owns it. Not thread-safe.
+class Schedule {
+ public:
+  using Time = Clock::time_point;
+
+  /// Replaces the units: those that stay keep their times, new ones are due at once when owned.
+  void define(const std::map<Unit, Timing>& units, Time now);
+
+  /// Wakes the units of a converger; a payload may be the key of a subject, empty means all.
+  void wake(const std::string& converger, const std::string& payload, Time now);
+  /// Over all its subjects, at once, even where it backs off.
+  void wake_whole(const std::string& converger, Time now);
+  /// Everything is due now, over all its subjects: wake-ups may have been lost.
+  void wake_all(Time now);
+
+  /// What this host has become the owner of is due at once.
+  void own(const Unit& unit, bool owned, Time now);
+  bool owns(const Unit& unit) const;
+
+  /// The next pass to run, if any is due; it counts as running until `finish`.
+  std::optional<Job> take(Time now);
+  void finish(const Job& job, const Finish& finish, Time now);
+
+  /// When to ask again: the earliest time at which something not running becomes due.
+  std::optional<Time> next() const;
+  /// When a unit is due; nullopt when it only waits to be woken.
+  std::optional<Time> due(const Unit& unit) const;
+
+ private:
+  struct Entry {
+    Timing timing;
+    bool owned = false;
+    bool running = false;
+    std::optional<Time> due;
+    Time not_before{};  ///< Backing off.
+    int attempts = 0;   ///< That failed in a row.
+    std::optional<Time> woken;
+    std::optional<Time> notified;
+    bool whole = false;              ///< A wake-up was for all subjects.
+    std::set<std::string> subjects;  ///< The keys of those that were not.
+  };
+
+  static void wake_entry(Entry& entry, const std::string& payload, Time now);
+  static void wake_whole_entry(Entry& entry, Time now);
+  template <typename Visit>
+  void for_each(const std::string& converger, const Visit& visit);
+  static std::optional<Time> ready_at(const Entry& entry);
+  static bool is_urgent(const Entry& entry, Time now);
+  std::chrono::milliseconds jittered(std::chrono::milliseconds every);
+  std::chrono::milliseconds backoff(Finish::Retry retry, int attempts);
+
+  std::map<Unit, Entry> entries_;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace converge::daemon

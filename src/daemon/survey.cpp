@@ -1,0 +1,92 @@
+#include "src/daemon/survey.h"
+
+#include "src/base/clock.h"
+#include "src/engine/condition.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace converge::daemon {
+
+namespace {
+
+std::string schedule_of(const engine::Settings& settings) {
+  std::string text = settings.every ? "every " + format_duration(*settings.every) : "by hand";
+  if (!settings.listen.empty()) {
+    text = (settings.every ? text + ", listens" : std::string("listens")) +
+           fmt::format(" on {}", fmt::join(settings.listen, ", "));
+  }
+  return text;
+}
+
+std::int64_t wall_us(Clock::time_point time, std::int64_t now_us) {
+  return now_us +
+         std::chrono::duration_cast<std::chrono::microseconds>(time - Clock::now()).count();
+}
+
+void add_units(ConvergerOverview& one, const std::map<Unit, UnitState>& units,
+               std::int64_t now_us) {
+  one.owned = false;
+  for (const auto& [unit, state] : units) {
+    if (unit.converger != one.name) continue;
+    one.owned = one.owned || state.owned;
+    one.running = one.running || state.running;
+    if (!state.due) continue;
+    const std::int64_t due_us = std::max(wall_us(*state.due, now_us), now_us);
+    one.next_us = std::min(one.next_us.value_or(due_us), due_us);
+  }
+}
+
+void add_memory(ConvergerOverview& one, const journal::State& state) {
+  if (const auto last = state.last_passes.find(one.name); last != state.last_passes.end()) {
+    one.last_pass_us = last->second.time_us;
+    one.last_outcome = last->second.outcome;
+    if (last->second.outcome != "failed") one.last_completed_us = last->second.time_us;
+    if (last->second.correction_us != 0) one.last_correction_us = last->second.correction_us;
+  }
+  if (const auto hold = state.holds.find(one.name); hold != state.holds.end()) {
+    one.hold_digest = hold->second.digest;
+    one.hold_inconsistencies = hold->second.inconsistencies;
+    one.hold_allowed = hold->second.allowed;
+  }
+}
+
+}  // namespace
+
+std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state,
+                                      std::int64_t now_us) {
+  passes.add_last(state.last_passes);
+  const auto units = passes.units();
+  std::vector<ConvergerOverview> all;
+  for (const auto& [name, profile] : passes.profiles()) {
+    ConvergerOverview one;
+    one.name = name;
+    one.version = profile.version;
+    one.description = profile.description;
+    one.schedule = schedule_of(profile.settings);
+    one.every = profile.settings.every;
+    const engine::Condition condition = engine::condition_of(profile.settings, name, state, now_us);
+    one.state = condition.state;
+    one.why = condition.why;
+    one.resolve = condition.resolve;
+    one.quarantined = condition.quarantined;
+    add_units(one, units, now_us);
+    add_memory(one, state);
+    all.push_back(std::move(one));
+  }
+  for (const convergers::Broken& broken : passes.broken()) {
+    ConvergerOverview one;
+    one.name = broken.name;
+    one.state = "broken";
+    one.why = broken.error.what();
+    one.resolve = "converge check " + broken.name;
+    // The last good version of a file may still be in force.
+    std::erase_if(all, [&](const auto& other) { return other.name == broken.name; });
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace converge::daemon

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "journal/reader.h"
+#include "src/daemon/overview.h"
+#include "src/daemon/passes.h"
+
+#include <vector>
+
+namespace converge::daemon {
+
+/// What the convergers of a daemon do, from what its passes and its journal know.
+std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state,
+                                      std::int64_t now_us);
+
+}  // namespace converge::daemon

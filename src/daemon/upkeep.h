@@ -1,0 +1,37 @@
+#pragma once
+
+#include "journal/journal.h"
+#include "src/config/config.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace converge::daemon {
+
+/// What a service does besides converging, in a thread of its own: writes down what idle passes
+/// left in memory, archives what is too old for the journal, sends the journal's head to the system
+/// log, and notes in the journal when the wall clock was set, since its times are of that clock.
+class Upkeep {
+ public:
+  /// `every_second` is called by that thread as well.
+  Upkeep(const config::Config& config, journal::Journal& journal,
+         std::function<void()> every_second);
+
+ private:
+  void run(const std::stop_token& stop);
+  void check_clock();
+  void archive();
+  template <typename Action>
+  void try_to(const char* what, const Action& action);
+
+  const config::Config& config_;
+  journal::Journal& journal_;
+  std::function<void()> every_second_;
+  std::int64_t wall_us_ = 0;    ///< When the clocks were compared ...
+  std::int64_t steady_us_ = 0;  ///< ... and by the clock that is never set.
+  std::jthread thread_;
+};
+
+}  // namespace converge::daemon

@@ -1,0 +1,152 @@
+#include "tests/cli/daemon_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <string>
+
+namespace {
+
+using namespace converge::tests;
+
+struct DaemonFaults : Daemon {
+  DaemonFaults() { add_accounts(4); }
+
+  /// Makes one account wrong without a notification.
+  void archive_silently(int id) const {
+    sql("begin; alter table account disable trigger tell; update account set archived_at = now() "
+        "where id = " +
+        std::to_string(id) + "; alter table account enable trigger tell; commit");
+  }
+
+  /// The server process of converge's session in which the query last was.
+  pid_t backend(const std::string& query) const {
+    const auto pid =
+        sql("select pid from pg_stat_activity where datname = current_database() and "
+            "application_name = 'converge' and query like '" +
+            query + "' limit 1");
+    BOOST_REQUIRE(!pid.empty());
+    return static_cast<pid_t>(std::stol(pid));
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(daemon_faults, DaemonFaults)
+
+BOOST_AUTO_TEST_CASE(a_restart_of_the_server_is_waited_for) {
+  Service service(*this, kQuiet);
+  BOOST_REQUIRE(service.logs("convergers added"));
+  for (const auto mode : {PostgresCluster::StopMode::fast, PostgresCluster::StopMode::immediate}) {
+    cluster.stop(mode);
+    BOOST_TEST(service.logs("nothing is converged until this is over"));
+    cluster.start();
+    archive_silently(mode == PostgresCluster::StopMode::fast ? 1 : 2);
+    BOOST_TEST_CONTEXT(service.log()) { BOOST_TEST(converges()); }
+  }
+  BOOST_TEST(service.logs("it is over, converging again"));
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(it_starts_without_a_server_and_converges_when_there_is_one) {
+  archive_accounts();
+  cluster.stop();
+  Service service(*this, kQuiet);
+  BOOST_TEST(service.manager().has_told("READY=1"));
+  BOOST_TEST(service.logs("nothing is converged until this is over"));
+  cluster.start();
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(any_of_its_sessions_may_be_terminated) {
+  Service service(*this, kQuiet);
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  int id = 2;
+  for (const std::string sessions : {"query like '%listen%'", "query like '%advisory%'", "true"}) {
+    terminate_sessions(sessions);
+    archive_accounts("id = " + std::to_string(id++));
+    BOOST_TEST_CONTEXT(sessions << service.log()) { BOOST_TEST(converges()); }
+  }
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(too_many_connections_are_waited_out) {
+  sql("create role crowd login connection limit 0; grant all on all tables in schema public to "
+      "crowd; grant all on all sequences in schema public to crowd");
+  environment["CONVERGE_DATABASE"] = cluster.url(database, "crowd");
+  archive_accounts();
+  Service service(*this, kQuiet);
+  BOOST_TEST(service.logs("too many connections"));
+  sql("alter role crowd connection limit -1");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  sql("drop owned by crowd; drop role crowd");
+}
+
+BOOST_AUTO_TEST_CASE(a_locked_subject_stops_nobody_else) {
+  Bystander bystander(*this, "select from cluster where account_id = 2 for update");
+  archive_accounts();
+  Service service(*this, std::string(kQuiet) + "[database]\nlock_timeout = \"100ms\"\n");
+  BOOST_TEST(eventually([this] { return left_to_do() == "3"; }));
+  bystander.end();
+  service.stop();
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_of_the_journal_stops_it_until_there_is_room) {
+  Service service(*this, kQuiet);
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  service.limit_file_size(std::filesystem::file_size(journal.string() + "-wal"));
+  archive_accounts("id = 2");
+  BOOST_TEST(service.logs("nothing is converged until this is over"));
+  BOOST_TEST(left_to_do() != "0");
+  service.limit_file_size(std::nullopt);
+  BOOST_TEST(converges());
+  BOOST_TEST(service.logs("it is over, converging again"));
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_pass_that_does_not_come_back_ends_the_process) {
+  define_archive("-- every: 1h\n-- pass_timeout: 1s\n");
+  archive_accounts();
+  Bystander bystander(*this, "select from cluster where account_id = 2 for update");
+  Service service(*this, std::string(kQuiet) + "grace = \"100ms\"\n");
+  BOOST_REQUIRE(waits_for_row(*this));
+  const pid_t stuck = static_cast<pid_t>(
+      std::stol(sql("select pid from pg_stat_activity where datname = current_database() and "
+                    "application_name = 'converge' and wait_event_type = 'Lock'")));
+  BOOST_REQUIRE(::kill(stuck, SIGSTOP) == 0);
+  const auto result = service.wait();
+  ::kill(stuck, SIGCONT);
+  BOOST_TEST(result.status == 70);
+  BOOST_TEST(contains(result.err, "a pass of archive did not come back"));
+  bystander.end();
+  BOOST_TEST(eventually([this] { return call({"run", "archive"}).status == 0; }));
+  BOOST_TEST(left_to_do() == "0");
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(killed_at_its_commit_it_goes_on_where_it_was) {
+  guard_commits("new.account_id = 1");
+  archive_accounts();
+  Bystander bystander(*this, kCommitLock);
+  {
+    Service service(*this, kQuiet);
+    BOOST_REQUIRE(wait_for_advisory_lock(*this));
+    service.signal(SIGKILL);
+    service.wait();
+  }
+  bystander.end();
+  Service service(*this, kQuiet, {}, "second");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

@@ -1,0 +1,97 @@
+#include "tests/cli/daemon_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <string>
+
+namespace {
+
+using namespace converge::tests;
+
+/// Two hosts that share nothing but the database: each has a journal of its own.
+struct DaemonHosts : Daemon {
+  DaemonHosts() { add_accounts(40); }
+
+  Environment journal_of(const std::string& host) const {
+    return {{"CONVERGE_JOURNAL", (directory / host / "journal.db").string()}};
+  }
+  int corrected_by(const std::string& host) const {
+    const auto file = directory / host / "journal.db";
+    if (!std::filesystem::exists(file)) return 0;
+    const auto result =
+        run_command({"sqlite3", "-readonly", file.string(),
+                     "select count(*) from inconsistency where outcome = 'committed'"});
+    return std::stoi(result.out);
+  }
+  /// The locks of owners of converge's that are held.
+  std::string owners() const {
+    return sql(
+        "select count(*) from pg_locks l join pg_stat_activity a using (pid) where "
+        "l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted and "
+        "a.datname = current_database() group by a.pid order by 1");
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(daemon_hosts, DaemonHosts)
+
+BOOST_AUTO_TEST_CASE(one_host_converges_and_the_other_takes_over_when_it_dies) {
+  Service first(*this, kQuiet, journal_of("first"), "first");
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  archive_accounts("id = 2");
+  BOOST_REQUIRE(converges());
+  BOOST_TEST(corrected_by("first") == 2);
+  BOOST_TEST(corrected_by("second") == 0);
+
+  first.signal(SIGKILL);
+  first.wait();
+  archive_accounts("id = 3");
+  BOOST_TEST(converges());
+  BOOST_TEST(corrected_by("second") == 1);
+  BOOST_TEST(second.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(cron_and_people_work_beside_it_and_nothing_is_done_twice) {
+  define_archive("-- every: 100ms\n-- chunk: 5\n");
+  Service first(*this, kQuiet, journal_of("first"), "first");
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  for (int round = 0; round < 10; ++round) {
+    archive_accounts("id % 10 = " + std::to_string(round));
+    const auto run = call({"run", "archive"});
+    BOOST_TEST((run.status == 0 || run.status == 75));
+  }
+  BOOST_TEST(converges());
+  BOOST_TEST(first.stop().status == 0);
+  BOOST_TEST(second.stop().status == 0);
+  const int by_hand =
+      has_journal() ? std::stoi(ask_journal("select count(*) from inconsistency")) : 0;
+  BOOST_TEST(corrected_by("first") + corrected_by("second") + by_hand == 40);
+  BOOST_TEST(audited_rows() == "120");
+}
+
+BOOST_AUTO_TEST_CASE(shards_spread_over_the_hosts_that_are_there) {
+  define_archive("-- every: 1h\n-- listen: account_archived\n-- shards: 4\n");
+  Service first(*this, kQuiet, journal_of("first"), "first");
+  BOOST_TEST(eventually([this] { return owners() == "4"; }));
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  BOOST_TEST(eventually([this] { return owners() == "2\n2"; }));
+  archive_accounts();
+  BOOST_TEST(converges());
+  BOOST_TEST(corrected_by("first") > 0);
+  BOOST_TEST(corrected_by("second") > 0);
+  BOOST_TEST(corrected_by("first") + corrected_by("second") == 40);
+
+  second.signal(SIGKILL);
+  second.wait();
+  BOOST_TEST(eventually([this] { return owners() == "4"; }));
+  sql("update cluster set archived_at = null where account_id <= 20");
+  sql("notify account_archived");
+  BOOST_TEST(converges());
+  BOOST_TEST(first.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

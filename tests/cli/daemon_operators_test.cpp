@@ -1,0 +1,65 @@
+#include "tests/cli/daemon_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+using namespace converge::tests;
+
+struct DaemonOperators : Daemon {
+  DaemonOperators() { add_accounts(12); }
+
+  CommandResult must(const Words& arguments) const {
+    auto result = call(arguments);
+    BOOST_TEST_CONTEXT(result.out << result.err) { BOOST_TEST(result.status == 0); }
+    return result;
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(daemon_operators, DaemonOperators)
+
+BOOST_AUTO_TEST_CASE(a_paused_converger_does_nothing_until_it_is_resumed) {
+  Service service(*this, kQuiet);
+  must({"pause", "archive", "--reason", "a migration"});
+  archive_accounts("id = 1");
+  service.stop();
+  BOOST_TEST(left_to_do() == "3");
+
+  Service again(*this, kQuiet, {}, "again");  // It is kept across a restart.
+  archive_accounts("id = 2");
+  BOOST_TEST(again.logs("convergers added"));
+  BOOST_TEST(left_to_do() == "6");
+  must({"resume", "archive"});
+  BOOST_TEST(converges());
+  BOOST_TEST(again.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_for_a_while_ends_by_itself) {
+  Service service(*this, kQuiet);
+  must({"pause", "--all", "--reason", "a migration", "--for", "1s"});
+  archive_accounts("id = 1");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_released_set_goes_through_at_once) {
+  define_archive("-- every: 1h\n-- listen: account_archived\n-- limit: 5\n");
+  Service service(*this, kQuiet);
+  archive_accounts();
+  BOOST_REQUIRE(service.logs("msg=\"held\""));
+  BOOST_TEST(left_to_do() == "36");
+  const auto held = call({"status", "-o", "json"});
+  BOOST_TEST(held.status == 1);
+  const std::string digest = member(call({"list", "-o", "json"}).out, "digest");
+  must({"release", "archive", digest});
+  BOOST_TEST_CONTEXT(service.log() << call({"journal", "-n", "50"}).out) {
+    BOOST_TEST(converges());
+  }
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

@@ -1,0 +1,147 @@
+#include "tests/cli/daemon_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+
+namespace {
+
+using namespace converge::tests;
+
+BOOST_FIXTURE_TEST_SUITE(daemon, Daemon)
+
+BOOST_AUTO_TEST_CASE(converges_what_is_wrong_when_it_starts_and_stops_cleanly) {
+  add_accounts(3);
+  archive_accounts();
+  Service service(*this, kQuiet);
+  BOOST_TEST(converges());
+  const auto result = service.stop();
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(result.out == "");
+  BOOST_TEST(service.manager().has_told("STOPPING=1"));
+  BOOST_TEST_CONTEXT(result.err) {
+    BOOST_TEST(contains(result.err, "level=info msg=\"converged\" converger=archive"));
+  }
+  BOOST_TEST(ask_journal("select distinct actor from inconsistency") == "daemon");
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_wakes_it_and_narrows_the_pass_to_its_subject) {
+  add_accounts(3);
+  Service service(*this, kQuiet);
+  BOOST_REQUIRE(service.is_running());
+  archive_accounts("id = 1");  // Its first pass may be this one, and is over all.
+  BOOST_TEST(converges());
+  archive_accounts("id = 2");
+  BOOST_TEST(converges());
+  archive_accounts("id = 3");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(ask_journal("select count(*) from entry where kind = 6 and detail ->> '$.narrowed'") ==
+             "2");
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(idle_passes_leave_neither_entries_nor_lines) {
+  define_archive("-- every: 50ms\n");
+  Service service(*this, kQuiet);
+  const auto passes = [this] { return call({"list", "-o", "json"}).out; };
+  const std::string before = passes();
+  BOOST_TEST(eventually([&] { return passes() != before; }));
+  const auto result = service.stop();
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(!contains(result.err, "converger=archive "));
+  BOOST_TEST(ask_journal("select count(*) from entry") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(a_payload_that_is_no_key_wakes_it_for_all) {
+  add_accounts(3);
+  sql("drop trigger tell on account");
+  Service service(*this, kQuiet);
+  archive_accounts("id = 2");
+  sql("notify account_archived, 'somebody''s account'");
+  BOOST_TEST(converges());
+}
+
+BOOST_AUTO_TEST_CASE(a_notification_during_a_pass_is_answered_by_one_more) {
+  add_accounts(2);
+  guard_commits("new.account_id = 1");
+  Service service(*this, kQuiet);
+  Bystander bystander(*this, kCommitLock);
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  archive_accounts("id = 2");
+  bystander.end();
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(ask_journal("select count(distinct pass) from inconsistency") == "2");
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_burst_of_100000_notifications_is_digested) {
+  add_accounts(5);
+  Service service(*this, kQuiet);
+  sql("select count(pg_notify('account_archived', n::text)) from generate_series(1, 100000) n");
+  archive_accounts();
+  BOOST_TEST(converges());
+  const auto result = service.stop();
+  BOOST_TEST_CONTEXT(result.err) { BOOST_TEST(result.signal == 0); }
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(sigterm_lets_the_chunk_in_flight_end) {
+  add_accounts(30);
+  define_archive("-- every: 1h\n-- chunk: 5\n");
+  guard_commits("true");
+  archive_accounts();
+  Bystander bystander(*this, kCommitLock);
+  Service service(*this, kQuiet);
+  BOOST_REQUIRE(wait_for_advisory_lock(*this, 2));
+  service.signal(SIGTERM);
+  BOOST_TEST(eventually([&] { return service.manager().has_told("STOPPING=1"); }));
+  BOOST_TEST(service.is_running());
+  bystander.end();
+  BOOST_TEST(service.wait().status == 0);
+  BOOST_TEST(audited_rows() == "30");  // Of two chunks: one was at its COMMIT, one beside it.
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_second_sigterm_abandons_and_recovery_settles) {
+  add_accounts(3);
+  guard_commits("new.account_id = 1");
+  archive_accounts();
+  Bystander bystander(*this, kCommitLock);
+  Service service(*this, kQuiet);
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  service.signal(SIGTERM);
+  BOOST_TEST(eventually([&] { return service.manager().has_told("STOPPING=1"); }));
+  service.signal(SIGTERM);
+  const auto result = service.wait();
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, "abandoning passes"));
+  bystander.end();
+  BOOST_TEST(call({"run", "archive"}).status == 0);
+  BOOST_TEST(left_to_do() == "0");
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_second_daemon_on_the_same_journal_is_refused) {
+  Service service(*this, kQuiet);
+  Service second(*this, kQuiet, {}, "second");
+  const auto result = second.wait();
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "a daemon already runs with the journal"));
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(without_definitions_it_does_not_start) {
+  environment["CONVERGE_CONVERGERS"] = (directory / "nowhere").string();
+  Service service(*this, kQuiet);
+  const auto result = service.wait();
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "cannot read the directory of convergers"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
