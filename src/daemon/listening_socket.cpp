@@ -139,7 +139,7 @@ void ListeningSocket::listen_at_port(const std::string& address, bool allow_remo
   const auto parsed = parse_address(address);
   if (!parsed) {
     throw Error(ErrorKind::usage, fmt::format("{} is no address to listen on", printable(address)),
-                "Write 127.0.0.1:9187, [::1]:9187 or unix:/run/converge/status.sock.");
+                "Write 127.0.0.1:7432, [::1]:7432 or unix:/run/converge/status.sock.");
   }
   local_ = parsed->host.isLoopback();
   if (!local_ && !allow_remote) {
@@ -147,8 +147,7 @@ void ListeningSocket::listen_at_port(const std::string& address, bool allow_remo
                 fmt::format("{} can be reached from other hosts, and the status page asks nobody"
                             " who they are",
                             printable(address)),
-                "Listen on 127.0.0.1 and put a proxy with a login in front, or allow it in the"
-                " configuration.");
+                "Listen on 127.0.0.1 and put a proxy with a login in front, or set status_public.");
   }
   const Poco::Net::SocketAddress wanted(parsed->host, parsed->port);
   descriptor_ = new_socket(wanted.af());

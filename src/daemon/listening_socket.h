@@ -8,8 +8,8 @@
 
 namespace converge::daemon {
 
-/// A socket that listens where the configuration says: `127.0.0.1:9187`, `[::1]:9187`,
-/// `localhost:9187` (port 0 is any that is free) or `unix:/run/converge/status.sock`.
+/// A socket that listens where the configuration says: `127.0.0.1:7432`, `[::1]:7432`,
+/// `localhost:7432` (port 0 is any that is free) or `unix:/run/converge/status.sock`.
 ///
 /// The socket file has mode 0660. One that a dead server has left is replaced; where a live one
 /// listens it is an error. The file goes with the object.

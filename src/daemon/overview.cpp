@@ -4,11 +4,11 @@
 #include "src/base/json_object.h"
 #include "src/base/text.h"
 #include "src/base/version.h"
+#include "src/engine/condition.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 namespace converge::daemon {
@@ -44,10 +44,7 @@ std::string json_of(const ConvergerOverview& one) {
 
 }  // namespace
 
-bool ConvergerOverview::needs_person() const {
-  constexpr std::array<std::string_view, 4> kStates = {"broken", "held", "failing", "silent"};
-  return quarantined > 0 || std::find(kStates.begin(), kStates.end(), state) != kStates.end();
-}
+bool ConvergerOverview::needs_person() const { return engine::needs_person(state, quarantined); }
 
 std::vector<std::string> Overview::obstacles() const {
   std::vector<std::string> lines;

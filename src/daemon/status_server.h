@@ -14,7 +14,7 @@ namespace converge::daemon {
 
 /// How the status server is reached, and what it reads.
 struct StatusServerOptions {
-  std::string address = "127.0.0.1:9187";  ///< As `ListeningSocket` takes it.
+  std::string address = "127.0.0.1:7432";  ///< As `ListeningSocket` takes it.
   bool allow_remote = false;               ///< Also an address that other hosts reach.
   std::vector<std::string> names = {};     ///< More that a Host header may say.
   std::filesystem::path journal = {};
