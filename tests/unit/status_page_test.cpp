@@ -187,12 +187,14 @@ BOOST_AUTO_TEST_CASE(a_browser_shows_it_and_keeps_it_fresh) {
   auto writer = journal.open();
   correct(writer, {kHostile});
   change(hold);
+  change([](auto& overview) { overview.convergers[1].schedule = "<b>daily</b>"; });
   Visit visit(
       *this,
       {"wait:document.querySelectorAll('#corrections tr').length === 1",
        "wait:document.querySelector('#corrections .subject').textContent.includes('<script>')",
        "wait:document.querySelectorAll('#rates svg rect.up').length > 0",
-       "wait:document.querySelectorAll('#convergers tr').length === 2",
+       "wait:document.querySelectorAll('#convergers tr details').length === 2",
+       "wait:document.querySelectorAll('.schedule')[1].textContent === '<b>daily</b>'",
        "wait:document.querySelector('.command code').textContent.endsWith('archive_account 9c1f')",
        "wait:!document.querySelector('#corrections script') && !document.title.includes('stolen')",
        "eval:document.getElementById('headline').textContent",

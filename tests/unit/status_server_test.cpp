@@ -210,6 +210,7 @@ BOOST_AUTO_TEST_CASE(clients_who_do_not_read_keep_nobody_waiting) {
 }
 
 BOOST_AUTO_TEST_CASE(without_descriptors_it_goes_on_when_there_are_some) {
+  start({.address = "127.0.0.1:0", .limits = {.patience = std::chrono::minutes(1)}});
   const auto waiting = crowd_at(*this, 100);
   BOOST_REQUIRE(ask("/healthz").status == 200);
   answer_from_the_last_descriptor(*this);
