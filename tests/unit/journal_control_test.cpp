@@ -49,6 +49,7 @@ struct ControlFixture : JournalFixture {
                        .correction_us = corrected ? 9 : 0,
                        .message = message,
                        .complete = complete});
+    journal.flush();
     return Reader(file).last_passes().at(kName);
   }
   /// A pass that corrected these subjects, with its `pass` entry.

@@ -98,7 +98,11 @@ BOOST_AUTO_TEST_CASE(migration_keeps_what_is_no_history) {
   run_sql(file, "insert into last_pass values ('a', 5, 'failed', 4)");
   BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
   BOOST_TEST(Reader(file).state().quarantined.empty());
-  open().note_pass({.converger = "a", .time_us = 9, .outcome = "failed", .message = "why"});
+  {
+    auto journal = open();
+    journal.note_pass({.converger = "a", .time_us = 9, .outcome = "failed", .message = "why"});
+    journal.flush();
+  }
   const auto last = Reader(file).state().last_passes.at("a");
   BOOST_TEST(last.time_us == 9);
   BOOST_TEST(last.correction_us == 4);
