@@ -44,7 +44,7 @@ void require_one_or_all(const ControlRequest& request) {
 /// An object with `converger`, or with `all` where it concerns them all.
 JsonObject about(const std::string& name) {
   JsonObject line;
-  return name.empty() ? line.add_raw("all", "true") : line.add("converger", name);
+  return name.empty() ? line.add("all", true) : line.add("converger", name);
 }
 
 std::string target(const std::string& name) {

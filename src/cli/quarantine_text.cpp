@@ -63,7 +63,7 @@ std::string quarantine_json(const journal::State& state, const std::string& name
         .add("next", format_utc(subject.next_us))
         .add("message", subject.message)
         .add("sqlstate", subject.sqlstate)
-        .add_raw("fight", subject.fight ? "true" : "false");
+        .add("fight", subject.fight);
     std::string object = line.line();
     object.pop_back();
     array += (array.empty() ? "" : ",") + object;

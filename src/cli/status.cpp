@@ -172,20 +172,18 @@ std::string table_of(const std::vector<Converger>& convergers, const convergers:
   return table.take();
 }
 
-std::string_view truth(bool value) { return value ? "true" : "false"; }
-
 std::string daemon_json(const Daemon& daemon) {
   JsonObject line;
-  line.add("kind", "daemon").add_raw("running", truth(daemon.alive));
+  line.add("kind", "daemon").add("running", daemon.alive);
   if (daemon.alive) {
     line.add("pid", daemon.service->process.pid)
         .add("since", format_utc(daemon.service->since_us))
         .add("address", daemon.service->address)
-        .add_raw("answers", truth(daemon.status.has_value()));
+        .add("answers", daemon.status.has_value());
   }
   if (!daemon.silence.empty()) line.add("message", daemon.silence);
   if (daemon.status) {
-    line.add_raw("connected", truth(daemon.status->connected))
+    line.add("connected", daemon.status->connected)
         .add("server", daemon.status->server)
         .add("trouble", daemon.status->trouble)
         .add("workers", daemon.status->workers)
@@ -200,14 +198,14 @@ void print_json(const std::vector<Converger>& convergers, const convergers::Regi
   for (const Converger& one : convergers) {
     auto line = converger_json(*one.profile, one.condition, state);
     line.add("kind", "converger")
-        .add_raw("running", truth(one.running))
-        .add_raw("owned", truth(one.owned))
-        .add_raw("needs_person", truth(one.condition.needs_person));
+        .add("running", one.running)
+        .add("owned", one.owned)
+        .add("needs_person", one.condition.needs_person);
     if (one.next_us != 0) line.add("next", format_utc(one.next_us));
     print(line.line());
   }
   for (const auto& broken : registry.broken) {
-    print(broken_json(broken).add("kind", "converger").add_raw("needs_person", "true").line());
+    print(broken_json(broken).add("kind", "converger").add("needs_person", true).line());
   }
 }
 

@@ -1,4 +1,5 @@
 #include "src/base/process.h"
+#include "src/daemon/status_server.h"
 #include "tests/cli/fixture.h"
 
 #include <boost/test/unit_test.hpp>
@@ -81,6 +82,38 @@ BOOST_AUTO_TEST_CASE(silence_needs_a_person) {
   const auto result = call({"status"});
   BOOST_TEST(result.status == 1);
   BOOST_TEST(contains(result.out, "archive is silent: its last pass was at "));
+}
+
+BOOST_AUTO_TEST_CASE(daemon_that_runs_knows_better_than_the_journal) {
+  last_pass("unchanged", "60");  // Here it would be silent: another host runs it.
+  daemon::Overview overview;
+  overview.connected = true;
+  overview.server = "db on /tmp";
+  overview.workers = 4;
+  auto& one = overview.convergers.emplace_back();
+  one.name = "archive";
+  one.state = "ready";
+  one.owned = false;
+  daemon::Metrics metrics;
+  const daemon::StatusServer server(
+      {.address = "127.0.0.1:0", .journal = journal}, [&] { return overview; }, metrics);
+  service(::getpid(), server.address());
+  const auto result = call({"status"});
+  BOOST_TEST(result.status == 0);
+  const auto all = lines(timeless(result.out));
+  BOOST_TEST(all.at(1) == fmt::format("daemon: process {} since TIME, at {}; connected to db on "
+                                      "/tmp; 0 of 4 workers busy",
+                                      ::getpid(), server.address()));
+  BOOST_TEST(all.back() == "archive  ready  TIME  unchanged  on another host");
+  overview.trouble = "the journal's disk is full";
+  const auto trouble = call({"status"});
+  BOOST_TEST(trouble.status == 1);
+  BOOST_TEST(contains(trouble.out, "the daemon needs a person\n"));
+  BOOST_TEST(contains(trouble.out, "\nthe journal's disk is full\n"));
+  const auto json = lines(call({"status", "-o", "json"}).out);
+  BOOST_TEST(member(json.at(0), "answers") == "true");
+  BOOST_TEST(member(json.at(0), "trouble") == "the journal's disk is full");
+  BOOST_TEST(member(json.at(1), "owned") == "false");
 }
 
 BOOST_AUTO_TEST_CASE(daemon_that_died_or_does_not_answer_is_told) {

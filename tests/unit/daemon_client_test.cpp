@@ -3,22 +3,19 @@
 
 #include "src/base/clock.h"
 #include "src/base/error.h"
+#include "src/daemon/status_server.h"
 #include "tests/support/temp_dir.h"
 
-#include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerRequest.h>
-#include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/ServerSocket.h>
 #include <boost/test/unit_test.hpp>
+
+#include <memory>
 
 namespace {
 
 using namespace converge;
 using namespace converge::cli;
 using namespace converge::tests;
-using Poco::Net::HTTPResponse;
 
 constexpr const char* kBody =
     R"({"connected":true,"server":"db","trouble":"","workers":4,"busy":1,"convergers":[)"
@@ -26,47 +23,30 @@ constexpr const char* kBody =
     R"("running":true,"last_pass":"2026-11-22T10:00:00.000001Z","last_outcome":"converged",)"
     R"("next":"2026-11-22T10:00:10.000000Z"},{"name":"b","state":"new"}]})";
 
-class Answer : public Poco::Net::HTTPRequestHandler {
- public:
-  explicit Answer(int status) : status_(status) {}
-  void handleRequest(Poco::Net::HTTPServerRequest& request,
-                     Poco::Net::HTTPServerResponse& response) override {
-    const bool good = request.getURI() == "/api/v1/status" && request.getHost() == "localhost";
-    response.setStatusAndReason(good ? static_cast<HTTPResponse::HTTPStatus>(status_)
-                                     : HTTPResponse::HTTP_NOT_FOUND);
-    const std::string body = kBody;
-    response.sendBuffer(body.data(), body.size());
+/// A status server as the daemon has it.
+struct Server {
+  TempDir directory;
+  daemon::Metrics metrics;
+  std::unique_ptr<daemon::StatusServer> server;
+
+  std::string start(const std::string& address) {
+    server = std::make_unique<daemon::StatusServer>(
+        daemon::StatusServerOptions{.address = address, .journal = directory / "journal.db"},
+        [] {
+          daemon::Overview overview;
+          overview.connected = true;
+          overview.server = "db";
+          overview.workers = 4;
+          overview.busy = 1;
+          auto& one = overview.convergers.emplace_back();
+          one.name = "a";
+          one.state = "ready";
+          one.running = true;
+          return overview;
+        },
+        metrics);
+    return server->address();
   }
-
- private:
-  int status_;
-};
-
-class Answers : public Poco::Net::HTTPRequestHandlerFactory {
- public:
-  explicit Answers(int status) : status_(status) {}
-  Poco::Net::HTTPRequestHandler* createRequestHandler(
-      const Poco::Net::HTTPServerRequest& /*request*/) override {
-    return new Answer(status_);
-  }
-
- private:
-  int status_;
-};
-
-/// An HTTP server on a socket that listens already.
-class Server {
- public:
-  explicit Server(const Poco::Net::ServerSocket& socket, int status = 200)
-      : server_(new Answers(status), socket, new Poco::Net::HTTPServerParams) {
-    server_.start();
-  }
-  ~Server() { server_.stopAll(true); }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
- private:
-  Poco::Net::HTTPServer server_;
 };
 
 Poco::Net::ServerSocket loopback() {
@@ -113,19 +93,17 @@ BOOST_AUTO_TEST_CASE(status_is_read) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(daemon_answers_over_tcp) {
-  const auto socket = loopback();
-  const Server server(socket);
-  BOOST_TEST(ask_daemon(socket.address().toString()).busy == 1);
+BOOST_FIXTURE_TEST_CASE(daemon_answers_over_tcp, Server) {
+  const auto status = ask_daemon(start("127.0.0.1:0"));
+  BOOST_TEST(status.connected);
+  BOOST_TEST(status.server == "db");
+  BOOST_TEST(status.busy == 1);
+  BOOST_TEST(status.convergers.at("a").running);
 }
 
-BOOST_AUTO_TEST_CASE(daemon_answers_over_a_unix_socket) {
-  const TempDir directory;
+BOOST_FIXTURE_TEST_CASE(daemon_answers_over_a_unix_socket, Server) {
   const auto path = (directory / "status.sock").string();
-  Poco::Net::ServerSocket socket;
-  socket.bind(Poco::Net::SocketAddress(Poco::Net::AddressFamily::UNIX_LOCAL, path));
-  socket.listen();
-  const Server server(socket);
+  start("unix:" + path);
   BOOST_TEST(ask_daemon("unix:" + path).workers == 4);
 }
 
@@ -133,9 +111,6 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_says_why) {
   const TempDir directory;
   BOOST_TEST(contains(reason_of("unix:" + (directory / "none.sock").string()), "no answer from"));
   BOOST_TEST(contains(reason_of("nonsense"), "no answer from nonsense"));
-  const auto socket = loopback();
-  const Server server(socket, 503);
-  BOOST_TEST(contains(reason_of(socket.address().toString()), "status 503"));
 }
 
 BOOST_AUTO_TEST_CASE(silence_is_not_waited_for_long) {
