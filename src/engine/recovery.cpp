@@ -102,9 +102,11 @@ int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres:
   }
   if (settled > 0) {
     journal::PassId none;
-    journal.append(none, {.kind = journal::Kind::recovery,
-                          .count = settled,
-                          .detail = R"({"reason":"transactions of a dead process settled"})"});
+    journal.append(none,
+                   {.kind = journal::Kind::recovery,
+                    .count = settled,
+                    .detail = own ? R"({"reason":"transactions of this or a dead process settled"})"
+                                  : R"({"reason":"transactions of a dead process settled"})"});
   }
   return settled;
 }

@@ -98,11 +98,11 @@ struct RecoveryWorld : World {
     writer.wait();
     writer.kill();
   }
-  int recover() {
+  int recover(bool own = false) {
     postgres::Session session(connect_options());
     postgres::AdvisoryLocks locks(session);
-    return engine::recover(journal, locks, session,
-                           [this](const auto& text) { notices.push_back(text); });
+    return engine::recover(
+        journal, locks, session, [this](const auto& text) { notices.push_back(text); }, own);
   }
   std::string outcomes() const {
     return journaled("select group_concat(outcome) from inconsistency");
@@ -156,6 +156,18 @@ BOOST_AUTO_TEST_CASE(record_of_a_live_writer_is_left_alone) {
   BOOST_TEST(notices.empty());
   writer.kill();
   BOOST_TEST(recover() == 1);
+  BOOST_TEST(outcomes() == "committed");
+}
+
+BOOST_AUTO_TEST_CASE(record_of_this_process_is_settled_when_that_is_asked_for) {
+  archived_accounts(1);
+  postgres::Session session(connect_options());
+  append(txn_of(
+      session,
+      std::string(session.execute("select pg_current_xact_id()::text").at(0, 0).value_or(""))));
+  BOOST_TEST(recover() == 0);
+  BOOST_TEST(outcomes() == "pending");
+  BOOST_TEST(recover(true) == 1);
   BOOST_TEST(outcomes() == "committed");
 }
 
