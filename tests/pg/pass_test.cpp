@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(plan_changes_nothing_and_reports_the_same) {
                                  }}})) == "planned: 25 of 25 corrected, 50 changes, 0 failed");
     BOOST_TEST(count("cluster where archived_at is not null") == 0);
     BOOST_TEST(entries().empty());
-    BOOST_TEST(planned.starts_with("1|2\n2|2\n3|2\n"));
+    BOOST_TEST(planned.find("1|2\n2|2\n3|2\n") != std::string::npos);
     BOOST_TEST(std::count(planned.begin(), planned.end(), '\n') == 25);
   }
   BOOST_TEST(journal::Reader(journal_file).last_passes().empty());
