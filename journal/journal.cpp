@@ -213,6 +213,15 @@ std::vector<bool> Journal::settled(const std::string& converger,
   return settled;
 }
 
+std::optional<std::int64_t> Journal::next_settled_us(const std::string& converger,
+                                                     std::int64_t settle_us) {
+  std::optional<std::int64_t> first;
+  implementation_->session_.read([&](SQLite::Database& database) {
+    first = read_first_settling(database, converger, settle_us, wall_time_us());
+  });
+  return first ? std::optional(*first + settle_us) : std::nullopt;
+}
+
 void Journal::forget_settling(const std::string& converger, std::int64_t mark) {
   bool any = false;
   auto& session = implementation_->session_;
@@ -276,6 +285,23 @@ std::vector<std::string> Journal::in_a_row(const std::string& converger, int pas
     subjects = corrected_in_each(database, converger, passes);
   });
   return subjects;
+}
+
+std::int64_t Journal::streak(const std::string& converger) {
+  std::int64_t streak = 0;
+  implementation_->session_.read(
+      [&](SQLite::Database& database) { streak = read_streak(database, converger); });
+  return streak;
+}
+
+std::vector<std::string> Journal::corrected_beside(const std::string& converger,
+                                                   const std::string& subject,
+                                                   const std::string& label, int passes) {
+  std::vector<std::string> names;
+  implementation_->session_.read([&](SQLite::Database& database) {
+    names = journal::corrected_beside(database, converger, subject, label, passes);
+  });
+  return names;
 }
 
 void Journal::begin_service(const Service& service) {

@@ -116,6 +116,8 @@ class Journal {
   /// this time. `mark` names the pass, see `forget_settling`.
   std::vector<bool> settled(const std::string& converger, const std::vector<std::string>& subjects,
                             std::int64_t settle_us, std::int64_t mark);
+  /// When the first of a converger's subjects will have settled that have not.
+  std::optional<std::int64_t> next_settled_us(const std::string& converger, std::int64_t settle_us);
   /// Forgets the subjects of a converger that the pass `mark` did not meet.
   void forget_settling(const std::string& converger, std::int64_t mark);
 
@@ -145,6 +147,13 @@ class Journal {
   /// anything. Whether these came one after the other is for the caller to know:
   /// `LastPass::streak`.
   std::vector<std::string> in_a_row(const std::string& converger, int passes);
+
+  /// `LastPass::streak` as it was last written.
+  std::int64_t streak(const std::string& converger);
+  /// The other convergers that corrected a subject of that key or label during these passes.
+  std::vector<std::string> corrected_beside(const std::string& converger,
+                                            const std::string& subject, const std::string& label,
+                                            int passes);
 
   /// Remembers that this process is the daemon of this journal, in place of any other; its identity
   /// is added here.

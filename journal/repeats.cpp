@@ -71,4 +71,24 @@ std::vector<std::string> corrected_in_each(SQLite::Database& database, const std
   return subjects;
 }
 
+std::vector<std::string> corrected_beside(SQLite::Database& database, const std::string& converger,
+                                          const std::string& subject, const std::string& label,
+                                          int passes) {
+  const auto definitions = definition_list(database, {converger});
+  if (definitions.empty()) return {};
+  const auto all = newest_passes(database, definitions, passes);
+  if (all.empty()) return {};
+  SQLite::Statement row(database,
+                        "select distinct d.name from entry e join definition d"
+                        " on d.id = e.definition where e.seq >= ?1 and e.kind = 2 and d.name <> ?2"
+                        " and (e.subject = ?3 or e.label = nullif(?4, '')) order by 1");
+  row.bind(1, all.back().id);
+  row.bind(2, converger);
+  row.bind(3, subject);
+  row.bind(4, label);
+  std::vector<std::string> names;
+  while (row.executeStep()) names.push_back(row.getColumn(0).getString());
+  return names;
+}
+
 }  // namespace converge::journal

@@ -18,4 +18,10 @@ namespace converge::journal {
 std::vector<std::string> corrected_in_each(SQLite::Database& database, const std::string& converger,
                                            int passes);
 
+/// The other convergers that corrected a subject of that key, or of that label, since the oldest of
+/// these passes began.
+std::vector<std::string> corrected_beside(SQLite::Database& database, const std::string& converger,
+                                          const std::string& subject, const std::string& label,
+                                          int passes);
+
 }  // namespace converge::journal

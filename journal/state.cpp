@@ -135,6 +135,26 @@ std::vector<bool> note_settling(SQLite::Database& database, const std::string& c
   return settled;
 }
 
+std::int64_t read_streak(SQLite::Database& database, const std::string& converger) {
+  SQLite::Statement row(database, "select streak from last_pass where converger = ?");
+  row.bind(1, converger);
+  return row.executeStep() ? row.getColumn(0).getInt64() : 0;
+}
+
+std::optional<std::int64_t> read_first_settling(SQLite::Database& database,
+                                                const std::string& converger,
+                                                std::int64_t settle_us, std::int64_t now_us) {
+  SQLite::Statement row(database,
+                        "select min(first_seen_us) from settling where converger = ?"
+                        " and first_seen_us > ?");
+  row.bind(1, converger);
+  row.bind(2, now_us - settle_us);
+  if (!row.executeStep() || row.getColumn(0).isNull()) {
+    return std::nullopt;
+  }
+  return row.getColumn(0).getInt64();
+}
+
 bool has_unmarked_settling(SQLite::Database& database, const std::string& converger,
                            std::int64_t mark) {
   SQLite::Statement row(database,

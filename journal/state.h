@@ -28,6 +28,8 @@ void write_hold(SQLite::Database& database, const HeldDefinition& held);
 void delete_hold(SQLite::Database& database, const std::string& converger);
 
 std::vector<LastPass> read_last_passes(SQLite::Database& database);
+/// `LastPass::streak` of one converger.
+std::int64_t read_streak(SQLite::Database& database, const std::string& converger);
 /// Keeps an earlier time of correction when `last` tells none, and counts; see
 /// `Journal::note_pass`.
 void write_last_pass(SQLite::Database& database, const LastPass& last);
@@ -36,6 +38,10 @@ void write_last_pass(SQLite::Database& database, const LastPass& last);
 std::vector<bool> note_settling(SQLite::Database& database, const std::string& converger,
                                 const std::vector<std::string>& subjects, std::int64_t settle_us,
                                 std::int64_t mark, std::int64_t now_us);
+/// When the first of those that have not settled at `now_us` was found.
+std::optional<std::int64_t> read_first_settling(SQLite::Database& database,
+                                                const std::string& converger,
+                                                std::int64_t settle_us, std::int64_t now_us);
 bool has_unmarked_settling(SQLite::Database& database, const std::string& converger,
                            std::int64_t mark);
 void delete_unmarked_settling(SQLite::Database& database, const std::string& converger,

@@ -198,6 +198,7 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
         .add("inconsistencies", result.inconsistencies)
         .add("changes", result.changes)
         .add("failed", result.failed)
+        .add("quarantined", result.quarantined)
         .add("duration_ms", result.duration.count());
     if (result.paused) {
       line.add("paused_by", result.paused->actor).add("reason", result.paused->reason);
@@ -213,6 +214,10 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
   }
   if (result.hold) print_hold(*result.hold);
   if (result.paused) print_pause(*result.paused);
+  if (result.quarantined > 0 && !quiet) {
+    print_notice(fmt::format("{}: {} in quarantine, see `converge show {}`", name_,
+                             counted(result.quarantined, "subject"), name_));
+  }
 }
 
 /// The process's connections and journal.
@@ -240,6 +245,17 @@ struct Workplace {
 std::vector<std::string> named(const PassRequest& request) {
   if (!request.subject) return {};
   return {*request.subject};
+}
+
+/// What a plan leaves out as the next run would: from the journal, if there is one.
+std::vector<journal::Quarantined> planned_without(const PassRequest& request,
+                                                  const config::Config& config,
+                                                  const std::string& name) {
+  std::error_code error;
+  if (!request.plan || !std::filesystem::exists(config.journal, error)) return {};
+  auto all = journal::Reader(config.journal).state().quarantined;
+  std::erase_if(all, [&](const auto& one) { return one.converger != name; });
+  return all;
 }
 
 std::vector<std::string> chosen(const PassRequest& request, const convergers::Registry& registry,
@@ -384,6 +400,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
                                 .actor = actor,
                                 .wait = request.wait,
                                 .subjects = named(request),
+                                .quarantined = planned_without(request, config, name),
                                 .stop = &interrupted(),
                                 .observer = printer.observer()};
     results.push_back(engine::run_pass(*registry.find(name), context));

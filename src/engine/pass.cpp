@@ -1,5 +1,6 @@
 #include "src/engine/pass.h"
 
+#include "src/base/shell.h"
 #include "src/base/text.h"
 #include "src/engine/chunk_worker.h"
 #include "src/engine/limited_pass.h"
@@ -7,15 +8,20 @@
 #include "src/engine/pass_state.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
 #include <numeric>
+#include <set>
 #include <thread>
 
 namespace converge::engine {
 
 namespace {
+
+/// Passes in a row that corrected a subject make it one that is fought over.
+constexpr int kFight = 10;
 
 /// The locks of a converger's shards; given back at the end.
 class ShardLocks {
@@ -67,6 +73,7 @@ class Pass {
     try {
       converge();
       if (released_ && !hold_) context_.journal->drop_hold(profile().name);
+      if (!is_plan() && !skipped_ && !hold_) settle_quarantine();
     } catch (const Error& caught) {
       error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
     }
@@ -77,6 +84,7 @@ class Pass {
     if (hold_)
       result.inconsistencies = hold_->inconsistencies;  // One that stood already examined none.
     if (corrections_undone_) result.changes = 0;
+    result.again = until_due();
     result.outcome = outcome(result);
     if (result.outcome == PassOutcome::failed) converger_.distrust();
     try {
@@ -96,6 +104,13 @@ class Pass {
   Listing list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards);
   Listing list_named(std::unique_ptr<postgres::Transaction> transaction);
   void leave_unsettled(Listing& listing, bool complete);
+  void load_quarantine();
+  void leave_quarantined(Listing& listing);
+  void settle_quarantine();
+  void tell_fight(const journal::Inconsistency& record);
+  std::optional<std::chrono::milliseconds> until_due() const;
+  /// Named by a person, who wants to see them tried.
+  bool tries_regardless() const { return state_.is_narrowed() && !context_.lenient; }
   void converge_freely(Listing& listing);
   void work_in_parallel(Listing& listing);
   void converge_limited(Listing& listing, const Limit& limit);
@@ -113,6 +128,7 @@ class Pass {
   std::optional<journal::Hold> hold_;  ///< That stopped this pass.
   bool released_ = false;              ///< A hold was released for this pass.
   std::optional<journal::Pause> paused_;
+  std::optional<std::int64_t> settle_due_us_;  ///< When the first that waits has settled.
   bool skipped_ = false;
   bool corrections_undone_ = false;
 };
@@ -150,6 +166,7 @@ void Pass::converge() {
     released_ = hold.has_value();
     context_.journal->register_definition(state_.definition(), profile().text);
   }
+  load_quarantine();
   try {
     converge_subjects(locks.shards());
   } catch (const Error& error) {
@@ -182,7 +199,11 @@ void Pass::converge_subjects(const Shards& shards) {
       converger_, redacts ? std::optional(context_.journal->redaction_key()) : std::nullopt));
   converger_.prepare(*session);
   session->set_statement_timeout(state_.statement_timeout());
+  if (!state_.quarantine().empty()) {
+    state_.quarantine().look(converger_, state_.recorder(), *session);
+  }
   Listing listing = list(std::make_unique<postgres::Transaction>(std::move(session)), shards);
+  leave_quarantined(listing);
   state_.expect(listing.size());
   if (listing.size() == 0) return;
   if (profile().settings.limit && !is_plan()) {
@@ -202,7 +223,8 @@ Listing Pass::list(std::unique_ptr<postgres::Transaction> transaction, const Sha
   ChunkWorker prober(state_, false);
   Listing::Probe probe;
   // Only where nothing is left out afterwards.
-  if (profile().settings.settle.count() == 0 || is_plan()) {
+  if ((profile().settings.settle.count() == 0 || is_plan()) &&
+      !state_.quarantine().leaves_out_any()) {
     probe = [&](const Subjects& subjects) { return prober.probe(subjects); };
   }
   Listing listing([&](auto& in) { return converger_.next(in, chunk); }, std::move(transaction),
@@ -244,6 +266,71 @@ void Pass::leave_unsettled(Listing& listing, bool complete) {
     return context_.journal->settled(profile().name, keys, settle, mark);
   });
   if (complete) context_.journal->forget_settling(profile().name, mark);
+  settle_due_us_ = context_.journal->next_settled_us(profile().name, settle);
+}
+
+/// What is in quarantine, and who would be fought over; narrowed, as far as it is named.
+void Pass::load_quarantine() {
+  auto known = is_plan() ? context_.quarantined : context_.journal->quarantined(profile().name);
+  if (state_.is_narrowed()) {
+    const std::set<std::string> named(context_.subjects.begin(), context_.subjects.end());
+    std::erase_if(known, [&](const auto& one) { return !named.contains(one.subject); });
+  }
+  if (tries_regardless()) {
+    for (journal::Quarantined& one : known) one.next_us = 0;
+  }
+  state_.quarantine().load(known, wall_time_us());
+  if (is_plan() || state_.is_narrowed()) return;
+  if (context_.journal->streak(profile().name) < kFight - 1) return;
+  state_.suspect_fights(context_.journal->in_a_row(profile().name, kFight - 1));
+}
+
+void Pass::leave_quarantined(Listing& listing) {
+  const Quarantine& quarantine = state_.quarantine();
+  if (!quarantine.leaves_out_any()) return;
+  listing.keep([&](const Subjects& chunk) {
+    std::vector<bool> keep;
+    for (std::size_t row = 0; row < chunk.size(); ++row) {
+      keep.push_back(!quarantine.leaves_out(chunk.key(row)));
+    }
+    return keep;
+  });
+}
+
+/// At the end of a pass that went through.
+void Pass::settle_quarantine() {
+  for (const journal::Inconsistency& record : state_.fought()) tell_fight(record);
+  context_.journal->free(profile().name, state_.quarantine().freed());
+}
+
+/// A subject that was corrected in so many passes in a row is undone by somebody each time.
+void Pass::tell_fight(const journal::Inconsistency& record) {
+  const auto others = context_.journal->corrected_beside(profile().name, record.subject,
+                                                         record.label.value_or(""), kFight);
+  const std::string other_side =
+      others.empty() ? "something outside this journal undoes it"
+                     : fmt::format("corrected as well by {}", fmt::join(others, ", "));
+  const Error error(
+      ErrorKind::failure,
+      fmt::format("a fight: corrected again and again ({}); {}", fmt::join(profile().steps, ", "),
+                  other_side),
+      fmt::format("Let one side leave it alone; then `converge retry {} {}` tries it at once.",
+                  profile().name, shell_word(record.subject)));
+  state_.failed({.converger = profile().name,
+                 .subject = record.subject,
+                 .label = record.label,
+                 .message = error.what(),
+                 .fight = true},
+                error, R"({"fight":true,"message":)" + json_string(error.what()) + "}");
+}
+
+std::optional<std::chrono::milliseconds> Pass::until_due() const {
+  if (is_plan() || skipped_ || hold_) return std::nullopt;
+  auto due = state_.next_quarantined_us();
+  if (settle_due_us_) due = due ? std::min(*due, *settle_due_us_) : *settle_due_us_;
+  if (!due) return std::nullopt;
+  const std::chrono::microseconds left(std::max<std::int64_t>(*due - wall_time_us(), 0));
+  return std::chrono::ceil<std::chrono::milliseconds>(left);
 }
 
 void Pass::converge_freely(Listing& listing) {

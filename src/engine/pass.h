@@ -50,8 +50,9 @@ struct PassContext {
   std::vector<std::string> subjects = {};
   /// A named key that is none is one that was not found, rather than a failure of the pass.
   bool lenient = false;
-  std::optional<int> shard = {};            ///< Only this one, from 0, of the converger's shards.
-  const std::atomic<bool>* stop = nullptr;  ///< When set, no further chunk is begun.
+  std::optional<int> shard = {};  ///< Only this one, from 0, of the converger's shards.
+  std::vector<journal::Quarantined> quarantined = {};  ///< For a plan, which has no journal.
+  const std::atomic<bool>* stop = nullptr;             ///< When set, no further chunk is begun.
   PassObserver observer;
 };
 
@@ -62,9 +63,12 @@ struct PassResult {
   std::int64_t examined = 0;
   std::int64_t inconsistencies = 0;  ///< Corrected; in a plan or a hold, to be corrected.
   std::int64_t changes = 0;
-  std::int64_t failed = 0;     ///< Subjects.
-  bool complete = true;        ///< Over all subjects, not narrowed to some.
-  std::int64_t not_found = 0;  ///< Of the keys that it was narrowed to.
+  std::int64_t failed = 0;       ///< Subjects.
+  bool complete = true;          ///< Over all subjects, not narrowed to some.
+  std::int64_t not_found = 0;    ///< Of the keys that it was narrowed to.
+  std::int64_t quarantined = 0;  ///< Left out, as they keep failing.
+  /// Until the first of its subjects that wait (to settle, or in quarantine) is due.
+  std::optional<std::chrono::milliseconds> again = {};
   std::chrono::milliseconds duration{0};
   std::optional<journal::Hold> hold;
   std::optional<journal::Pause> paused;  ///< Why it was skipped.

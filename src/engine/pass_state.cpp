@@ -98,6 +98,9 @@ void PassState::corrected(const journal::Inconsistency& record) {
   ++result_.inconsistencies;
   result_.changes += record.count;
   if (converger_.profile().settings.limit) digest_.add(record.subject);
+  if (suspects_.contains(record.subject) || quarantine_.is_fight(record.subject)) {
+    fought_.push_back(record);
+  }
   context_.observer.corrected(record);
 }
 
@@ -111,19 +114,34 @@ std::string PassState::detail(const Error& error) const {
 }
 
 void PassState::failed(const Subjects& subjects, std::size_t row, const Error& error) {
-  const std::string subject(subjects.key(row));
-  const auto label = recorder_->label(subjects, row);
+  failed({.converger = converger_.profile().name,
+          .subject = std::string(subjects.key(row)),
+          .label = recorder_->label(subjects, row),
+          .row = recorder_->row_digest(subjects, row),
+          .message = message(error),
+          .sqlstate = error.sqlstate()},
+         error, detail(error));
+}
+
+void PassState::failed(journal::Quarantined subject, const Error& error,
+                       const std::string& detail) {
   if (context_.journal != nullptr) {
-    context_.journal->append(pass_, {.kind = journal::Kind::failure,
-                                     .definition = definition(),
-                                     .subject = subject,
-                                     .label = label,
-                                     .outcome = journal::Outcome::failed,
-                                     .detail = detail(error)});
+    {
+      const std::lock_guard lock(mutex_);
+      subject = quarantine_.failed(std::move(subject));
+    }
+    context_.journal->quarantine(pass_,
+                                 {.kind = journal::Kind::failure,
+                                  .definition = definition(),
+                                  .subject = subject.subject,
+                                  .label = subject.label,
+                                  .outcome = journal::Outcome::failed,
+                                  .detail = detail},
+                                 subject);
   }
   const std::lock_guard lock(mutex_);
   ++result_.failed;
-  context_.observer.failed(subject, label.value_or(""), error);
+  context_.observer.failed(subject.subject, subject.label.value_or(""), error);
 }
 
 std::int64_t PassState::inconsistencies() const {
@@ -142,12 +160,14 @@ void PassState::start_again(std::int64_t examined) {
   result_.inconsistencies = 0;
   result_.changes = 0;
   digest_ = {};
+  fought_.clear();
 }
 
 PassResult PassState::result() const {
   const std::lock_guard lock(mutex_);
   PassResult result = result_;
   result.pass = pass_.id;
+  result.quarantined = quarantine_.left_out();
   result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
   return result;
 }

@@ -3,6 +3,7 @@
 #include "src/base/clock.h"
 #include "src/engine/listing.h"
 #include "src/engine/pass.h"
+#include "src/engine/quarantine.h"
 #include "src/engine/record.h"
 #include "src/engine/set_digest.h"
 
@@ -10,7 +11,9 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace converge::engine {
 
@@ -97,6 +100,16 @@ class PassState {
   /// Journals and counts a subject's failure. Throws when it cannot be journaled.
   void failed(const Subjects& subjects, std::size_t row, const Error& error);
 
+  /// To be changed before there are workers, and after.
+  Quarantine& quarantine() { return quarantine_; }
+  std::optional<std::int64_t> next_quarantined_us() const { return quarantine_.next_us(); }
+  /// Subjects whose correction by this pass makes a fight.
+  void suspect_fights(std::vector<std::string> keys) { suspects_ = {keys.begin(), keys.end()}; }
+  /// Those of them, and of earlier fights, that were corrected.
+  const std::vector<journal::Inconsistency>& fought() const { return fought_; }
+  /// Journals a failure of a subject, puts it into quarantine and counts it.
+  void failed(journal::Quarantined subject, const Error& error, const std::string& detail);
+
   std::int64_t inconsistencies() const;
   std::string digest() const;
   /// Forgets what was counted since `examined` subjects were: it was rolled back, and begins again.
@@ -121,6 +134,9 @@ class PassState {
   journal::PassId pass_;
   PassResult result_;
   SetDigest digest_;
+  Quarantine quarantine_;
+  std::set<std::string> suspects_;
+  std::vector<journal::Inconsistency> fought_;
 };
 
 }  // namespace converge::engine

@@ -97,6 +97,7 @@ Recorder::Recorder(const Converger& converger, std::optional<std::string> redact
     : redact_(converger.profile().settings.redact), redaction_key_(std::move(redaction_key)) {
   const auto& columns = converger.columns();
   const auto label = std::find(columns.begin(), columns.end(), "label");
+  width_ = columns.size();
   if (label != columns.end()) label_column_ = static_cast<std::size_t>(label - columns.begin());
 }
 
@@ -105,7 +106,7 @@ bool Recorder::is_redacted(std::string_view column) const {
 }
 
 std::string Recorder::redacted(std::string_view value) const {
-  return "redacted:" + hex(hmac_sha256(*redaction_key_, value)).substr(0, 32);
+  return std::string(kRedacted) + hex(hmac_sha256(*redaction_key_, value)).substr(0, 32);
 }
 
 std::optional<std::string> Recorder::label(const Subjects& subjects, std::size_t row) const {
@@ -113,6 +114,12 @@ std::optional<std::string> Recorder::label(const Subjects& subjects, std::size_t
   const auto value = subjects.cell(row, *label_column_);
   if (!value) return std::nullopt;
   return is_redacted("label") ? redacted(*value) : std::string(*value);
+}
+
+std::string Recorder::row_digest(const Subjects& subjects, std::size_t row) const {
+  if (subjects.width() != width_) return {};
+  const std::string bytes = subjects.slice(row, row + 1).encode();
+  return redaction_key_ ? redacted(bytes) : hex(sha256(bytes));
 }
 
 std::string Recorder::message(const Error& error) const {

@@ -6,9 +6,13 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace converge::engine {
+
+/// What stands in front of a value that is kept as a keyed hash only.
+inline constexpr std::string_view kRedacted = "redacted:";
 
 /// How values become part of the journal.
 class Recorder {
@@ -25,6 +29,10 @@ class Recorder {
   /// The label of a subject as the journal may keep it.
   std::optional<std::string> label(const Subjects& subjects, std::size_t row) const;
 
+  /// Names a row with all its columns, keyed when any of them is redacted; empty when only some of
+  /// the columns are known.
+  std::string row_digest(const Subjects& subjects, std::size_t row) const;
+
   /// An error's message as the journal may keep it: without what may quote a value when the
   /// definition redacts any column.
   std::string message(const Error& error) const;
@@ -40,6 +48,7 @@ class Recorder {
   std::vector<std::string> redact_;
   std::optional<std::string> redaction_key_;
   std::optional<std::size_t> label_column_;
+  std::size_t width_ = 0;
 };
 
 /// Rows of one step that are kept with an inconsistency; the count is exact all the same.

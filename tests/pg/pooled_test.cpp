@@ -42,6 +42,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_pass_works_with_one_connection) {
        {"", "-- chunk: 2", "-- chunk: 2\n-- parallel: 2", "-- limit: 20",
         "-- limit: 20\n-- chunk: 2", "-- limit: 3\n-- chunk: 2"}) {
     sql("update cluster set archived_at = null");
+    journal.retry("archive", std::nullopt);
     define("archive", archive_clusters(settings));
     const RunOptions one{.connections = 1};
     BOOST_TEST(plan("archive", one).inconsistencies == 8, settings);
