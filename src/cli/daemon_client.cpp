@@ -37,7 +37,7 @@ Poco::Timespan time_until(Clock::time_point deadline) {
   const auto left =
       std::chrono::duration_cast<std::chrono::microseconds>(deadline - Clock::now()).count();
   if (left <= 0) throw Poco::TimeoutException();
-  return Poco::Timespan(static_cast<Poco::Timespan::TimeDiff>(left));
+  return {static_cast<Poco::Timespan::TimeDiff>(left)};
 }
 
 Poco::Net::StreamSocket connect(const std::string& address, Clock::time_point deadline) {

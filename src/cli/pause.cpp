@@ -71,20 +71,20 @@ int pause(const ControlRequest& request, const Common& common) {
     throw Error(ErrorKind::usage, "the reason is empty",
                 "Say in --reason what the next person has to know.");
   }
-  journal::Pause pause{.converger = request.name, .reason = request.reason};
+  journal::Pause wanted{.converger = request.name, .reason = request.reason};
   if (request.period) {
-    pause.until_us = wall_time_us() + std::chrono::microseconds(*request.period).count();
+    wanted.until_us = wall_time_us() + std::chrono::microseconds(*request.period).count();
   }
-  open_journal(config).pause(pause);
+  open_journal(config).pause(wanted);
   if (common.json()) {
     auto line = about(request.name);
-    if (pause.until_us != 0) line.add("until", format_utc(pause.until_us));
-    print(line.add("reason", pause.reason).add("journal", config.journal.string()).line());
+    if (wanted.until_us != 0) line.add("until", format_utc(wanted.until_us));
+    print(line.add("reason", wanted.reason).add("journal", config.journal.string()).line());
     return kDone;
   }
   print(fmt::format("{}  paused{}: {}\n", target(request.name),
-                    pause.until_us == 0 ? "" : " until " + format_local(pause.until_us),
-                    printable(pause.reason)));
+                    wanted.until_us == 0 ? "" : " until " + format_local(wanted.until_us),
+                    printable(wanted.reason)));
   print_notice(fmt::format(
       "this holds for all who use the journal {}, and not for other hosts; a pass that runs "
       "already goes on to its end. To let {} go on: `converge resume {}`",
@@ -96,10 +96,10 @@ int pause(const ControlRequest& request, const Common& common) {
 /// Those that go on being paused by themselves.
 void tell_paused_still(const config::Config& config) {
   const auto now_us = wall_time_us();
-  for (const auto& pause : remember(config.journal).pauses) {
-    if (pause.until_us != 0 && pause.until_us <= now_us) continue;
+  for (const auto& still : remember(config.journal).pauses) {
+    if (still.until_us != 0 && still.until_us <= now_us) continue;
     print_notice(fmt::format("{} was paused by itself and still is: `converge resume {}`",
-                             printable(pause.converger), shell_word(pause.converger)));
+                             printable(still.converger), shell_word(still.converger)));
   }
 }
 

@@ -55,8 +55,8 @@ std::string quarantine_text(const journal::State& state, const std::string& name
 std::string quarantine_json(const journal::State& state, const std::string& name) {
   std::string array;
   for (const auto& subject : subjects_of(state, name)) {
-    JsonObject line;
-    line.add("subject", subject.subject)
+    JsonObject entry;
+    entry.add("subject", subject.subject)
         .add("label", subject.label)
         .add("failures", subject.failures)
         .add("since", format_utc(subject.since_us))
@@ -64,7 +64,7 @@ std::string quarantine_json(const journal::State& state, const std::string& name
         .add("message", subject.message)
         .add("sqlstate", subject.sqlstate)
         .add("fight", subject.fight);
-    std::string object = line.line();
+    std::string object = entry.line();
     object.pop_back();
     array += (array.empty() ? "" : ",") + object;
   }

@@ -95,12 +95,12 @@ std::string daemon_text(const Daemon& daemon) {
     return styled(Style::bad, fmt::format("daemon: {}, {}", who, printable(daemon.silence))) + "\n";
   }
   if (!daemon.status) return fmt::format("daemon: {}, without a status server\n", who);
-  const LiveStatus& status = *daemon.status;
+  const LiveStatus& live = *daemon.status;
   std::string text = fmt::format("daemon: {}, at {}; {} {}; {} of {} workers busy\n", who,
                                  printable(daemon.service->address),
-                                 status.connected ? "connected to" : "not connected to",
-                                 printable(status.server), status.busy, status.workers);
-  if (!status.trouble.empty()) text += styled(Style::bad, printable(status.trouble)) + "\n";
+                                 live.connected ? "connected to" : "not connected to",
+                                 printable(live.server), live.busy, live.workers);
+  if (!live.trouble.empty()) text += styled(Style::bad, printable(live.trouble)) + "\n";
   return text;
 }
 
