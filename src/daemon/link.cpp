@@ -179,13 +179,23 @@ void Link::serve(const std::stop_token& stop) {
   }
 }
 
-/// Keeps what still stands.
+/// Keeps what still stands: where the listener is lost, the locks may not be.
 void Link::drop(const Error& why) {
   if (listener_ && !listener_->is_open()) listener_.reset();
-  const auto held = locks();
-  const bool listener_alone = held && !listener_ && held->session.is_open();
-  if (!listener_alone) drop_locks();
+  if (listener_ || !has_locks()) drop_locks();
   events_.lost(why);
+}
+
+bool Link::has_locks() const {
+  try {
+    if (const auto held = locks()) {
+      held->locks.check();
+      return true;
+    }
+  } catch (const Error&) {
+    // Gone, as it says.
+  }
+  return false;
 }
 
 void Link::drop_locks() {

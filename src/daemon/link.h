@@ -83,6 +83,7 @@ class Link {
   std::vector<std::string> absent(
       const std::map<std::string, std::vector<Unit>>& by_converger) const;
   void drop(const Error& why);
+  bool has_locks() const;
   void drop_locks();
   void take(const std::vector<Unit>& units);
   void give(const std::vector<Unit>& units);

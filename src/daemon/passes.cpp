@@ -19,7 +19,7 @@ bool is_nobodys_fault(const Error& error) {
 
 Finish finish_of(const Job& job, const engine::PassResult& result) {
   using Retry = Finish::Retry;
-  Finish finish;
+  Finish finish{.again = result.again};
   const bool taken = result.outcome == engine::PassOutcome::skipped && !result.paused;
   if (taken) finish.retry = Retry::soon;
   if (result.paused) finish.retry = Retry::later;
@@ -41,8 +41,13 @@ Passes::~Passes() {
   for (auto& worker : workers_) worker.request_stop();
 }
 
-/// With the lock held.
-void Passes::tell_workers() {
+/// With the lock held. One for one more pass that is due at once: more would only be in its way.
+void Passes::tell_one() {
+  ++changes_;
+  told_.notify_one();
+}
+
+void Passes::tell_all() {
   ++changes_;
   told_.notify_all();
 }
@@ -61,13 +66,13 @@ void Passes::define() {
   std::vector<Unit> all;
   for (const auto& [unit, timing] : units) all.push_back(unit);
   parts_.link.set(std::move(all), definitions_.channels());
-  tell_workers();
+  tell_all();
 }
 
 void Passes::open(bool is_open) {
   const std::lock_guard lock(mutex_);
   open_ = is_open;
-  tell_workers();
+  tell_all();
 }
 
 void Passes::drain() {
@@ -84,26 +89,26 @@ void Passes::notified(const std::string& channel, const std::string& payload) {
   const std::lock_guard lock(mutex_);
   for (const auto& name : definitions_.listeners(channel)) {
     schedule_.wake(name, payload, Clock::now());
+    tell_one();
   }
-  tell_workers();
 }
 
 void Passes::wake(const std::string& converger) {
   const std::lock_guard lock(mutex_);
   schedule_.wake_whole(converger, Clock::now());
-  tell_workers();
+  tell_all();
 }
 
 void Passes::wake_all() {
   const std::lock_guard lock(mutex_);
   schedule_.wake_all(Clock::now());
-  tell_workers();
+  tell_all();
 }
 
 void Passes::own(const Unit& unit, bool owned) {
   const std::lock_guard lock(mutex_);
   schedule_.own(unit, owned, Clock::now());
-  tell_workers();
+  tell_all();
 }
 
 std::map<Unit, UnitState> Passes::units() const {
@@ -155,6 +160,8 @@ std::optional<Passes::Task> Passes::take() {
   const auto now = Clock::now();
   auto job = schedule_.take(now);
   if (!job) return std::nullopt;
+  const auto next = schedule_.next();
+  if (next && *next <= now) tell_one();  // There is work for another.
   auto converger = definitions_.converger(job->unit);
   running_[job->unit] = {.since = now,
                          .deadline = now + converger->profile().settings.pass_timeout};
@@ -187,8 +194,7 @@ void Passes::work(const std::stop_token& stop) {
                                  .time_us = wall_time_us(),
                                  .outcome = std::string(engine::name_of(result.outcome))};
     }
-    schedule_.finish(task->job, finish, Clock::now());
-    tell_workers();
+    schedule_.finish(task->job, finish, Clock::now());  // This worker asks again.
   }
 }
 

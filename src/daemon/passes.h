@@ -87,7 +87,8 @@ class Passes {
   std::optional<Task> take();
   engine::PassResult run(const Task& task);
   void define();
-  void tell_workers();
+  void tell_one();
+  void tell_all();
 
   Parts parts_;
   std::atomic<bool> draining_{false};

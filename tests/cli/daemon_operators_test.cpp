@@ -60,6 +60,21 @@ BOOST_AUTO_TEST_CASE(a_released_set_goes_through_at_once) {
   require_agreement();
 }
 
+BOOST_AUTO_TEST_CASE(a_quarantined_subject_is_retried_when_a_person_says_so) {
+  sql("create function refuse() returns trigger language plpgsql as $$ begin raise 'not this one'; "
+      "end $$; create trigger refuse before update on cluster for each row "
+      "when (new.account_id = 3) execute function refuse()");
+  Service service(*this, kQuiet);
+  archive_accounts();
+  BOOST_TEST(eventually([this] { return left_to_do() == "3"; }));
+  BOOST_TEST(service.logs("not this one"));
+  sql("drop trigger refuse on cluster");
+  must({"retry", "archive", "3"});
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
