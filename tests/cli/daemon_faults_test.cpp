@@ -3,7 +3,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -19,14 +24,12 @@ struct DaemonFaults : Daemon {
         std::to_string(id) + "; alter table account enable trigger tell; commit");
   }
 
-  /// The server process of converge's session in which the query last was.
-  pid_t backend(const std::string& query) const {
-    const auto pid =
-        sql("select pid from pg_stat_activity where datname = current_database() and "
-            "application_name = 'converge' and query like '" +
-            query + "' limit 1");
-    BOOST_REQUIRE(!pid.empty());
-    return static_cast<pid_t>(std::stol(pid));
+  /// Of the machine's architecture.
+  static std::filesystem::path library(const std::string& name) {
+    for (const auto& directory : std::filesystem::directory_iterator("/usr/lib")) {
+      if (std::filesystem::exists(directory.path() / name)) return directory.path() / name;
+    }
+    throw std::runtime_error(name + " is missing: make deps");
   }
 };
 
@@ -56,6 +59,46 @@ BOOST_AUTO_TEST_CASE(it_starts_without_a_server_and_converges_when_there_is_one)
   cluster.start();
   BOOST_TEST(converges());
   BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_standby_is_waited_for_until_it_is_promoted) {
+  archive_accounts();
+  cluster.stop();
+  const auto signal = cluster.data_directory() / "standby.signal";
+  std::ofstream(signal).close();
+  struct stat owner {};
+  BOOST_REQUIRE(::stat(cluster.data_directory().c_str(), &owner) == 0);
+  BOOST_REQUIRE(::chown(signal.c_str(), owner.st_uid, owner.st_gid) == 0);
+  cluster.start();
+  Service service(*this, kQuiet);
+  BOOST_TEST(service.logs("is a standby; waiting for a primary"));
+  BOOST_TEST(left_to_do() != "0");
+  sql("select pg_promote()");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_is_set_changes_no_schedule_and_is_journaled) {
+  define_archive("-- every: 100ms\n");
+  const auto clock = directory.write("clock", "+0");
+  Service service(*this, kQuiet,
+                  {{"LD_PRELOAD", library("faketime/libfaketimeMT.so.1").string()},
+                   {"FAKETIME_TIMESTAMP_FILE", clock.string()},
+                   {"FAKETIME_NO_CACHE", "1"},
+                   {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}});
+  int id = 1;
+  for (const std::string offset : {"+3600", "-3600"}) {
+    archive_silently(id++);
+    BOOST_TEST(converges());
+    directory.write("clock", offset);
+    BOOST_TEST(service.logs(offset == "+3600" ? "stepped_ms=3" : "stepped_ms=-7"));
+    archive_silently(id++);
+    BOOST_TEST(converges());
+  }
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(ask_journal("select count(*) from entry where kind = 16") == "2");
+  BOOST_TEST(call({"journal", "verify"}).status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(any_of_its_sessions_may_be_terminated) {
