@@ -76,22 +76,9 @@ std::filesystem::path move_aside(const std::filesystem::path& file);
 /// Whether the error says that the file is damaged, and no retry can help.
 bool is_corruption(const SQLite::Exception& error);
 
-/// What `body` returns for the database of a reader; what SQLite throws becomes a `read_error`.
-template <typename Body>
-auto reading(const std::filesystem::path& file, SQLite::Database& database, const Body& body);
-
 /// The journal cannot be written; nothing may be committed.
 Error write_error(const std::filesystem::path& file, std::string_view reason);
 Error write_error(const std::filesystem::path& file, const SQLite::Exception& error);
 Error read_error(const std::filesystem::path& file, const SQLite::Exception& error);
-
-template <typename Body>
-auto reading(const std::filesystem::path& file, SQLite::Database& database, const Body& body) {
-  try {
-    return body(database);
-  } catch (const SQLite::Exception& error) {
-    throw read_error(file, error);
-  }
-}
 
 }  // namespace converge::journal

@@ -3,6 +3,7 @@
 #include "journal/control.h"
 #include "journal/convergers.h"
 #include "journal/database.h"
+#include "journal/reading.h"
 #include "journal/schema.h"
 #include "journal/search.h"
 #include "journal/state.h"

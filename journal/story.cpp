@@ -1,7 +1,7 @@
 #include "journal/story.h"
 
 #include "journal/convergers.h"
-#include "journal/database.h"
+#include "journal/reading.h"
 #include "journal/stored_entry.h"
 #include "journal/subject_search.h"
 

@@ -6,7 +6,6 @@
 #include "src/base/log.h"
 
 #include <algorithm>
-#include <condition_variable>
 
 namespace converge::daemon {
 
@@ -33,13 +32,6 @@ std::set<std::string> to_retry(const journal::State& state, const std::string& n
     if (one.converger == name && one.next_us == 0) subjects.insert(one.subject);
   }
   return subjects;
-}
-
-/// Sleeps, but not when it is to stop.
-void pause(const std::stop_token& stop, std::chrono::milliseconds duration) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
 }
 
 }  // namespace
@@ -95,6 +87,12 @@ void Operators::look(journal::Reader& reader) {
     log(LogLevel::notice, "a person let it go on", {{"converger", name}});
     let_go_(name);
   }
+}
+
+/// Sleeps, but not when it is to stop.
+void Operators::pause(const std::stop_token& stop, std::chrono::milliseconds duration) {
+  std::unique_lock lock(mutex_);
+  never_.wait_for(lock, stop, duration, [] { return false; });
 }
 
 /// Looks whenever the journal has changed, until it is to stop or the file is another one.

@@ -2,6 +2,8 @@
 
 #include "journal/reader.h"
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -35,11 +37,13 @@ class Operators {
   void run(const std::stop_token& stop);
   void look_on(const std::stop_token& stop);
   void look(journal::Reader& reader);
+  void pause(const std::stop_token& stop, std::chrono::milliseconds duration);
 
   std::filesystem::path journal_;
   Names names_;
   LetGo let_go_;
   mutable std::mutex mutex_;
+  std::condition_variable_any never_;  ///< To sleep on.
   journal::State state_;
   std::int64_t head_seq_ = 0;
   std::int64_t read_us_ = 0;

@@ -7,7 +7,7 @@
 #include "src/daemon/notify.h"
 #include "src/daemon/signals.h"
 
-#include <memory>
+#include <optional>
 
 namespace converge::daemon {
 
@@ -31,20 +31,17 @@ int serve(const config::Flags& flags) {
       {{"build", build_number()},
        {"commit", build_commit()},
        {"journal", config.journal.string()}});
-  std::optional<config::Config> before;
-  while (true) {
-    config::Config next = config;
+  std::optional<config::Config> usable;  // That a life began with.
+  for (auto end = Daemon::End::reconfigured; end != Daemon::End::stopped;) {
     try {
       Daemon daemon(config, notifier);
-      before = config;
-      const auto end = daemon.run(signals, [&] { return next = read_configuration(flags); });
-      if (end == Daemon::End::stopped) break;
-      config = std::move(next);
+      usable = config;
+      end = daemon.run(signals, [&] { return config = read_configuration(flags); });
     } catch (const Error& error) {
-      if (!before || *before == config) throw;
+      if (!usable || *usable == config) throw;
       log(LogLevel::error, "the new configuration cannot be used, going back to the one before",
           {{"error", error.what()}, {"hint", error.hint()}});
-      config = *before;
+      config = *usable;
     }
   }
   log(LogLevel::notice, "stopped");

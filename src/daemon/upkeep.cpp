@@ -8,9 +8,7 @@
 
 #include <fmt/core.h>
 
-#include <condition_variable>
 #include <cstdlib>
-#include <mutex>
 
 namespace converge::daemon {
 
@@ -68,11 +66,9 @@ void Upkeep::archive() {
 }
 
 void Upkeep::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any nobody;
+  std::unique_lock lock(mutex_);
   for (int second = 1;; ++second) {
-    nobody.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
+    never_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
     if (stop.stop_requested()) return;
     every_second_();
     try_to("the step of the clock is not in the journal", [this] { check_clock(); });

@@ -3,8 +3,10 @@
 #include "journal/journal.h"
 #include "src/config/config.h"
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -31,6 +33,8 @@ class Upkeep {
   std::function<void()> every_second_;
   std::int64_t wall_us_ = 0;    ///< When the clocks were compared ...
   std::int64_t steady_us_ = 0;  ///< ... and by the clock that is never set.
+  std::mutex mutex_;
+  std::condition_variable_any never_;  ///< To sleep on.
   std::jthread thread_;
 };
 
