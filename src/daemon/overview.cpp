@@ -48,7 +48,10 @@ bool ConvergerOverview::needs_person() const { return engine::needs_person(state
 
 std::vector<std::string> Overview::obstacles() const {
   std::vector<std::string> lines;
-  if (!connected) lines.push_back(printable(fmt::format("not connected to {}", server)));
+  if (!connected) {
+    lines.push_back(server.empty() ? "not connected"
+                                   : printable(fmt::format("not connected to {}", server)));
+  }
   if (!trouble.empty()) lines.push_back(printable(trouble));
   for (const auto& one : convergers) {
     if (one.state != "silent") continue;

@@ -125,6 +125,26 @@ BOOST_AUTO_TEST_CASE(a_second_sigterm_abandons_and_recovery_settles) {
   require_agreement();
 }
 
+BOOST_AUTO_TEST_CASE(status_asks_it_over_its_socket_and_knows_when_it_is_gone) {
+  const auto socket = directory / "status.sock";
+  Service service(*this, "status = \"unix:" + socket.string() + "\"\n");
+  const auto status = [this] { return call({"status"}); };
+  BOOST_TEST(eventually([&] { return contains(status().out, "; connected to database "); }));
+  BOOST_TEST(contains(status().out, "at unix:" + socket.string()));
+  const auto ready = [&] {
+    return run_command({"curl", "-s", "--unix-socket", socket.string(), "http://localhost/readyz"});
+  };
+  BOOST_TEST(eventually([&] { return ready().out == "ready\n"; }));
+  cluster.stop();
+  BOOST_TEST(eventually([&] { return contains(ready().out, "not connected"); }));
+  BOOST_TEST(status().status == 1);
+  BOOST_TEST(!contains(status().out, "; connected to database "));
+  cluster.start();
+  BOOST_TEST(eventually([&] { return ready().out == "ready\n"; }));
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(contains(status().out, "the daemon does not run here"));
+}
+
 BOOST_AUTO_TEST_CASE(a_second_daemon_on_the_same_journal_is_refused) {
   Service service(*this, kQuiet);
   Service second(*this, kQuiet, {}, "second");
