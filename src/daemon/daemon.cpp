@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <unistd.h>
+#include <utility>
 
 namespace converge::daemon {
 
@@ -41,6 +42,16 @@ void require_alone(const std::filesystem::path& journal) {
               "Stop it, or give this one a journal of its own with --journal.");
 }
 
+bool is_end(std::optional<int> signal) {
+  switch (signal.value_or(0)) {
+    case SIGTERM:
+    case SIGINT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
@@ -64,8 +75,8 @@ void log_changes(const Changes& changes) {
 
 }  // namespace
 
-Daemon::Daemon(const config::Config& config, const ServiceNotifier& notifier)
-    : config_(config),
+Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
+    : config_(std::move(config)),
       notifier_(notifier),
       since_us_(wall_time_us()),
       journal_(config_.journal, "daemon", [](const auto& text) { log(LogLevel::warning, text); }),
@@ -166,7 +177,7 @@ Daemon::End Daemon::run(Signals& signals, const ReadAgain& read_again) {
   while (!reconfigured_) {
     const auto signal = signals.wait(kTick);
     if (signal == SIGHUP) reload(read_again);
-    if (signal == SIGTERM || signal == SIGINT) {
+    if (is_end(signal)) {
       log(LogLevel::notice, "stopping: chunks in flight end first");
       notifier_.stopping();
       drain(signals);
@@ -196,7 +207,7 @@ void Daemon::drain(Signals& signals) {
   passes_.drain();
   while (!passes_.is_idle()) {
     const auto signal = signals.wait(std::chrono::milliseconds(5));
-    if (signal == SIGTERM || signal == SIGINT) {
+    if (is_end(signal)) {
       log(LogLevel::warning, "abandoning passes: recovery settles what was in flight",
           {{"passes", passes_.running().size()}});
       std::_Exit(kAbandoned);

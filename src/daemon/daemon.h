@@ -35,7 +35,7 @@ class Daemon {
 
   /// Throws `Error{usage}` when the configuration cannot be worked with: no directory of
   /// definitions, an address that cannot be served, another daemon on this journal.
-  Daemon(const config::Config& config, const ServiceNotifier& notifier);
+  Daemon(config::Config config, const ServiceNotifier& notifier);
   ~Daemon();
 
   /// Converges until a signal ends it. `read_again` returns the configuration as it is now, or

@@ -45,9 +45,9 @@ engine::PassObserver PassLog::observer() {
   observer.failed = [this](const auto& subject, const auto& label, const Error& error) {
     if (++failures_ > kTold) return;
     std::vector<LogField> fields = {{"converger", unit_.converger}, {"subject", subject}};
-    if (!label.empty()) fields.push_back({"label", label});
-    if (!error.sqlstate().empty()) fields.push_back({"sqlstate", error.sqlstate()});
-    fields.push_back({"error", error.what()});
+    if (!label.empty()) fields.emplace_back("label", label);
+    if (!error.sqlstate().empty()) fields.emplace_back("sqlstate", error.sqlstate());
+    fields.emplace_back("error", error.what());
     log(LogLevel::error, "subject failed", fields);
   };
   return observer;
@@ -57,21 +57,21 @@ void PassLog::result(const Job& job, const engine::PassResult& result) const {
   if (!is_worth_a_line(result)) return;
   std::vector<LogField> fields = {{"converger", unit_.converger}};
   if (unit_.shards > 1)
-    fields.push_back({"shard", fmt::format("{}/{}", unit_.shard, unit_.shards)});
-  fields.push_back({"pass", result.pass});
-  fields.push_back({"examined", result.examined});
-  fields.push_back({"inconsistencies", result.inconsistencies});
-  fields.push_back({"changes", result.changes});
-  fields.push_back({"failed", result.failed});
-  fields.push_back({"duration_ms", result.duration.count()});
-  if (job.notified) fields.push_back({"woken", "notify"});
+    fields.emplace_back("shard", fmt::format("{}/{}", unit_.shard, unit_.shards));
+  fields.emplace_back("pass", result.pass);
+  fields.emplace_back("examined", result.examined);
+  fields.emplace_back("inconsistencies", result.inconsistencies);
+  fields.emplace_back("changes", result.changes);
+  fields.emplace_back("failed", result.failed);
+  fields.emplace_back("duration_ms", result.duration.count());
+  if (job.notified) fields.emplace_back("woken", "notify");
   if (result.hold) {
-    fields.push_back({"digest", result.hold->digest});
-    fields.push_back({"allowed", result.hold->allowed});
+    fields.emplace_back("digest", result.hold->digest);
+    fields.emplace_back("allowed", result.hold->allowed);
   }
   if (result.error) {
-    fields.push_back({"error", result.error->what()});
-    if (!result.error->hint().empty()) fields.push_back({"hint", result.error->hint()});
+    fields.emplace_back("error", result.error->what());
+    if (!result.error->hint().empty()) fields.emplace_back("hint", result.error->hint());
   }
   log(level_of(result), engine::name_of(result.outcome), fields);
 }

@@ -218,7 +218,7 @@ engine::PassResult Passes::run(const Task& task) {
                               .shard = unit.shards > 1 ? std::optional(unit.shard) : std::nullopt,
                               .stop = &draining_,
                               .observer = log.observer()};
-  const engine::PassResult result = engine::run_pass(*task.converger, context);
+  engine::PassResult result = engine::run_pass(*task.converger, context);
   log.result(task.job, result);
   std::optional<std::chrono::microseconds> lag;
   if (task.job.notified && result.changes > 0) {

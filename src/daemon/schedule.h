@@ -3,7 +3,6 @@
 #include "src/base/clock.h"
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,6 +10,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace converge::daemon {
@@ -21,7 +21,10 @@ struct Unit {
   int shard = 0;
   int shards = 1;
 
-  friend auto operator<=>(const Unit&, const Unit&) = default;
+  friend bool operator==(const Unit&, const Unit&) = default;
+  friend bool operator<(const Unit& a, const Unit& b) {
+    return std::tie(a.converger, a.shard, a.shards) < std::tie(b.converger, b.shard, b.shards);
+  }
 };
 
 /// When the passes of a unit are due.

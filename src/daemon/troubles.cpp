@@ -22,7 +22,7 @@ void Troubles::begin(Cause cause, const Error& error) {
   if (trouble && trouble->text == error.what()) return;
   trouble = {.text = error.what(), .since = trouble ? trouble->since : Clock::now()};
   std::vector<LogField> fields = {{"cause", name_of(cause)}, {"error", error.what()}};
-  if (!error.hint().empty()) fields.push_back({"hint", error.hint()});
+  if (!error.hint().empty()) fields.emplace_back("hint", error.hint());
   log(LogLevel::error, "nothing is converged until this is over", fields);
 }
 
