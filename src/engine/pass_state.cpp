@@ -8,6 +8,13 @@
 
 namespace converge::engine {
 
+namespace {
+
+/// Each costs a write; the next passes find the others.
+constexpr std::size_t kFightsAtOnce = 100;
+
+}  // namespace
+
 void Slots::take() {
   std::unique_lock lock(mutex_);
   given_.wait(lock, [this] { return free_ > 0; });
@@ -98,8 +105,9 @@ void PassState::corrected(const journal::Inconsistency& record) {
   ++result_.inconsistencies;
   result_.changes += record.count;
   if (converger_.profile().settings.limit) digest_.add(record.subject);
-  if (suspects_.contains(record.subject) || quarantine_.is_fight(record.subject)) {
-    fought_.push_back(record);
+  const bool fights = fought_.size() < kFightsAtOnce && suspects_.contains(record.subject);
+  if (fights || quarantine_.is_fight(record.subject)) {
+    fought_.push_back({.subject = record.subject, .label = record.label, .detail = {}});
   }
   context_.observer.corrected(record);
 }

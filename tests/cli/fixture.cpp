@@ -172,6 +172,10 @@ void Cli::correct(const std::string& converger, const std::string& condition) co
 void Cli::dirty_again() const {
   sql("update cluster set archived_at = null where archived_at is not null;"
       "update api_key set revoked_at = null where revoked_at is not null");
+  // Else what is done again and again would be taken for a fight. There may be no journal to tell.
+  if (has_journal()) {
+    run_command({"sqlite3", journal.string(), "update last_pass set streak = 0"});
+  }
 }
 
 void Cli::guard_commits(const std::string& condition) const {
