@@ -5,14 +5,15 @@
 #include "src/engine/chunk_worker.h"
 #include "src/engine/limited_pass.h"
 #include "src/engine/named_subjects.h"
+#include "src/engine/pass_note.h"
 #include "src/engine/pass_state.h"
+#include "src/engine/shard_locks.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
-#include <numeric>
 #include <set>
 #include <thread>
 
@@ -22,45 +23,6 @@ namespace {
 
 /// Passes in a row that corrected a subject make it one that is fought over.
 constexpr int kFight = 10;
-
-/// The locks of a converger's shards; given back at the end.
-class ShardLocks {
- public:
-  ShardLocks(const Profile& profile, PassContext& context) : held_(context.locks) {
-    const int of = profile.settings.shards;
-    shards_.of = of;
-    std::vector<int> wanted(static_cast<std::size_t>(of));
-    std::iota(wanted.begin(), wanted.end(), 0);
-    if (context.shard) wanted = {*context.shard};
-    take_free(profile, wanted);
-    if (shards_.mine.empty() && context.wait.count() > 0 &&
-        held_.add(name(profile, wanted.front()), context.wait)) {
-      shards_.mine.push_back(wanted.front());
-    }
-    // Subjects that are named may belong to any shard.
-    if (!context.subjects.empty() && !context.shard && !shards_.all()) shards_.mine.clear();
-  }
-
-  const Shards& shards() const { return shards_; }
-
- private:
-  static std::string name(const Profile& profile, int shard) {
-    const int of = profile.settings.shards;
-    return of == 1 ? profile.name : fmt::format("{} {}/{}", profile.name, shard, of);
-  }
-
-  void take_free(const Profile& profile, const std::vector<int>& wanted) {
-    std::vector<std::string> names;
-    for (const int shard : wanted) names.push_back(name(profile, shard));
-    const std::vector<bool> got = held_.add_many(names);
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (got[i]) shards_.mine.push_back(wanted[i]);
-    }
-  }
-
-  postgres::HeldLocks held_;
-  Shards shards_{.of = 1, .mine = {}};
-};
 
 class Pass {
  public:
@@ -88,7 +50,7 @@ class Pass {
     result.outcome = outcome(result);
     if (result.outcome == PassOutcome::failed) converger_.distrust();
     try {
-      note(result);
+      if (!is_plan() && !skipped_) note_pass(state_, result);
     } catch (const Error& caught) {
       if (!result.error) result.error = caught;
       result.outcome = PassOutcome::failed;
@@ -117,7 +79,6 @@ class Pass {
   void evaluate_rest(Listing& listing);
   void stop_at_limit(std::int64_t allowed, const std::string& digest);
   PassOutcome outcome(const PassResult& result) const;
-  void note(PassResult& result);
 
   const Profile& profile() const { return converger_.profile(); }
   bool is_plan() const { return context_.journal == nullptr; }
@@ -428,59 +389,7 @@ PassOutcome Pass::outcome(const PassResult& result) const {
   return is_plan() ? PassOutcome::planned : PassOutcome::converged;
 }
 
-/// Journals a pass that did, failed or was stopped, and remembers when the last one was.
-void Pass::note(PassResult& result) {
-  if (is_plan() || skipped_) return;
-  const std::int64_t now = wall_time_us();
-  // First, so that it rides on the entry.
-  context_.journal->note_pass({.converger = profile().name,
-                               .time_us = now,
-                               .outcome = std::string(name_of(result.outcome)),
-                               .correction_us = result.changes > 0 ? now : 0,
-                               .message = result.error ? state_.message(*result.error) : "",
-                               .complete = result.complete});
-  // A hold that stood already was told when it was put.
-  const bool told_before = hold_ && result.pass == 0 && !result.error;
-  if ((result.outcome != PassOutcome::unchanged || result.pass != 0) && !told_before) {
-    std::string detail = fmt::format(
-        R"({{"outcome":"{}","trigger":"{}","examined":{},"changes":{},"failed":{},"duration_ms":{})",
-        name_of(result.outcome), context_.trigger, result.examined, result.changes, result.failed,
-        result.duration.count());
-    if (result.error) detail += R"(,"message":)" + json_string(state_.message(*result.error));
-    if (result.error && !result.error->sqlstate().empty()) {
-      detail += R"(,"sqlstate":)" + json_string(result.error->sqlstate());
-    }
-    if (state_.is_narrowed()) detail += R"(,"narrowed":true)";
-    const bool failed = result.outcome == PassOutcome::failed;
-    context_.journal->append(
-        state_.pass(), {.kind = journal::Kind::pass,
-                        .definition = state_.definition(),
-                        .count = result.inconsistencies,
-                        .outcome = failed ? std::optional(journal::Outcome::failed) : std::nullopt,
-                        .detail = detail + "}"});
-    result.pass = state_.pass().id;
-  }
-}
-
 }  // namespace
-
-std::string_view name_of(PassOutcome outcome) {
-  switch (outcome) {
-    case PassOutcome::unchanged:
-      return "unchanged";
-    case PassOutcome::converged:
-      return "converged";
-    case PassOutcome::planned:
-      return "planned";
-    case PassOutcome::failed:
-      return "failed";
-    case PassOutcome::held:
-      return "held";
-    case PassOutcome::skipped:
-      return "skipped";
-  }
-  return "";
-}
 
 PassResult run_pass(Converger& converger, PassContext& context) {
   return Pass(converger, context).run();
