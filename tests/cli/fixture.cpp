@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace converge::tests {
 namespace {
@@ -218,8 +219,10 @@ void Cli::require_agreement() const {
   const auto audited =
       sorted_lines(sql("select concat_ws('|', xid, relation, account_id, row_id) from audit"));
   const auto journaled = sorted_lines(ask_journal(kJournaled));
-  BOOST_TEST(only_in(audited, journaled) == "", "missing in the journal");
-  BOOST_TEST(only_in(journaled, audited) == "", "invented by the journal");
+  BOOST_TEST(only_in(audited, journaled) == "", "missing in the journal:\n"
+                                                    << only_in(audited, journaled));
+  BOOST_TEST(only_in(journaled, audited) == "", "invented by the journal:\n"
+                                                    << only_in(journaled, audited));
   BOOST_TEST(audited.size() == journaled.size());
 
   const auto outcomes =
@@ -231,8 +234,10 @@ void Cli::require_agreement() const {
       sql("select xid || '|' || case pg_xact_status(xid::xid8) when 'aborted' then 'rolled_back' "
           "else pg_xact_status(xid::xid8) end from unnest('{" +
           ids + "}'::text[]) xid"));
-  BOOST_TEST(only_in(outcomes, truth) == "", "outcomes that the server denies");
-  BOOST_TEST(only_in(truth, outcomes) == "", "what the server says of them");
+  BOOST_TEST(only_in(outcomes, truth) == "", "outcomes that the server denies:\n"
+                                                 << only_in(outcomes, truth));
+  BOOST_TEST(only_in(truth, outcomes) == "", "what the server says of them:\n"
+                                                 << only_in(truth, outcomes));
   BOOST_TEST(ask_journal("select count(*) from unsettled") == "0");
 
   const auto verified = call({"journal", "verify"});
@@ -270,6 +275,14 @@ Bystander::Bystander(const Cli& cli, const std::string& statements)
   if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
     throw std::runtime_error(::PQerrorMessage(connection_.get()));
   }
+}
+
+LockAcrossRestarts::LockAcrossRestarts(const Cli& cli, const std::string& statements) : cli_(cli) {
+  cli_.sql("begin; " + statements + "; prepare transaction '" + cli_.database + "'");
+}
+
+void LockAcrossRestarts::end() {
+  if (std::exchange(held_, false)) cli_.sql("rollback prepared '" + cli_.database + "'");
 }
 
 bool eventually(const std::function<bool()>& condition) {

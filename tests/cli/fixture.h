@@ -95,6 +95,20 @@ class Bystander {
   std::unique_ptr<PGconn, decltype(&::PQfinish)> connection_;
 };
 
+/// Locks that outlive a crash of the server: those of a prepared transaction.
+class LockAcrossRestarts {
+ public:
+  LockAcrossRestarts(const Cli& cli, const std::string& statements);
+  ~LockAcrossRestarts() { end(); }
+  LockAcrossRestarts(const LockAcrossRestarts&) = delete;
+  LockAcrossRestarts& operator=(const LockAcrossRestarts&) = delete;
+  void end();
+
+ private:
+  const Cli& cli_;
+  bool held_ = true;
+};
+
 /// Waits until `condition` holds; false when it has not within the deadline.
 bool eventually(const std::function<bool()>& condition);
 /// Waits until a session of converge's in the database of `cli` waits for the lock of a row.

@@ -26,6 +26,7 @@ constexpr const char* kPrograms = "/usr/lib/postgresql/15/bin";
 constexpr std::string_view kSettings = R"(
 listen_addresses = ''
 max_connections = 60
+max_prepared_transactions = 5
 shared_buffers = 32MB
 min_wal_size = 80MB
 max_wal_size = 256MB
