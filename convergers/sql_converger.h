@@ -27,6 +27,8 @@ class SqlConverger : public engine::Converger {
                               const engine::Subjects& known) const override;
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
                                             const engine::Subjects& subjects) const override;
+  std::optional<engine::Converged> find_and_converge(postgres::Transaction& transaction,
+                                                     const engine::Subjects& keys) const override;
   bool is_right(postgres::Session& session, const engine::Subjects& subjects) const override;
 
   /// Warnings about statements that would scan a large table on every pass, from the server's own
@@ -52,6 +54,10 @@ class SqlConverger : public engine::Converger {
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
   std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_name(std::string_view part) const;
+  std::vector<postgres::Call> calls_for_one(postgres::Session& session,
+                                            const engine::Subjects& key) const;
+  postgres::Call find_again_call(const engine::Subjects& known) const;
+  std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows) const;
   std::vector<postgres::Call> step_calls(const engine::Subjects& subjects) const;
 
   Definition definition_;

@@ -18,6 +18,10 @@
 namespace converge::journal {
 namespace {
 
+constexpr const char* kIsAnyStanding =
+    "select exists (select 1 from pause), exists (select 1 from hold where converger = ?1),"
+    " exists (select 1 from quarantine where converger = ?1)";
+
 Error not_held(const std::string& converger) {
   return {ErrorKind::usage, fmt::format("converger {} is not held", converger),
           "`converge list` shows what is."};
@@ -246,11 +250,27 @@ bool Journal::resume(const std::string& converger, const std::string& reason) {
   return resumed;
 }
 
-std::optional<Pause> Journal::pause_of(const std::string& converger) {
-  std::vector<Pause> pauses;
-  implementation_->session_.read(
-      [&](SQLite::Database& database) { pauses = read_pauses(database); });
-  return pause_in_force(pauses, converger, wall_time_us());
+Standing Journal::standing(const std::string& converger) {
+  Standing standing;
+  implementation_->session_.read([&](SQLite::Database& database) {
+    SQLite::Statement& is_any = implementation_->session_.prepared(kIsAnyStanding);
+    is_any.bind(1, converger);
+    is_any.executeStep();
+    const bool is_paused = is_any.getColumn(0).getInt() != 0;
+    const bool is_held = is_any.getColumn(1).getInt() != 0;
+    const bool is_quarantined = is_any.getColumn(2).getInt() != 0;
+    is_any.reset();  // Until then it keeps its view of the file.
+    if (is_paused) {
+      standing.pause = pause_in_force(read_pauses(database), converger, wall_time_us());
+    }
+    if (is_held) {
+      if (const auto held = read_hold(database, converger)) standing.hold = held->hold;
+    }
+    if (is_quarantined) {
+      standing.quarantined = read_quarantined(database, converger);
+    }
+  });
+  return standing;
 }
 
 void Journal::quarantine(PassId& pass, Entry entry, const Quarantined& subject) {

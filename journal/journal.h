@@ -30,6 +30,13 @@ struct Hold {
   std::string released_digest = {};  ///< ... on exactly this set; empty: within its limit, as ever.
 };
 
+/// What stands in a converger's way before a pass.
+struct Standing {
+  std::optional<Pause> pause = {};  ///< In force: its own, else that of all.
+  std::optional<Hold> hold = {};
+  std::vector<Quarantined> quarantined = {};
+};
+
 /// What is remembered of a converger's passes; lost without harm.
 struct LastPass {
   std::string converger;
@@ -129,8 +136,8 @@ class Journal {
   /// Appends the `resume` entry and forgets the pause of that converger, or with an empty name that
   /// of all. False, and nothing is written, when there is none in force.
   bool resume(const std::string& converger, const std::string& reason);
-  /// The pause that is in force for a converger: its own, else that of all.
-  std::optional<Pause> pause_of(const std::string& converger);
+  /// What people and failures have put in a converger's way; costs little when that is nothing.
+  Standing standing(const std::string& converger);
 
   /// Appends the entry (a `failure`) and remembers the subject, in one transaction.
   void quarantine(PassId& pass, Entry entry, const Quarantined& subject);

@@ -49,6 +49,9 @@ class Session {
   /// The same for a `txn` entry, whose seq `body` returns.
   void write_pending(const std::function<std::int64_t(Writer&)>& body);
   void flush();
+  /// For the bodies of `read` and `write`: a statement that is kept, as preparing one takes longer
+  /// than most reads.
+  SQLite::Statement& prepared(const char* sql);
   /// Calls `body` outside any transaction. A file that turns out to be corrupt is moved aside and a
   /// new one begun, as by a write; the call throws all the same.
   void read(const std::function<void(SQLite::Database&)>& body);
@@ -71,7 +74,9 @@ class Session {
   void transact(const std::function<void(Writer&)>& body);
   void write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued);
   [[noreturn]] void give_up(const SQLite::Exception& error);
-  void write_while_locked(const std::function<void(Writer&)>& body);
+  void write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames);
+  void watch_wal();
+  void checkpoint_after(int frames) noexcept;
   bool queue_if_open(QueuedOutcome& outcome, bool is_known_open);
   void require_unsettled(std::int64_t txn);
   void forget_written(const std::map<std::int64_t, QueuedOutcome>& written);
@@ -87,6 +92,9 @@ class Session {
   std::string journal_id_;                // Of the journal that was open last.
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Writer> writer_;
+  std::map<std::string, SQLite::Statement, std::less<>> prepared_;
+  int wal_frames_ = 0;           // In the WAL after the last commit.
+  int checkpointed_frames_ = 0;  // Of these, what the last checkpoint met.
   DefinitionTexts texts_;
 
   // Apart from the connection's, so that who queues an outcome does not wait for another's fsync.

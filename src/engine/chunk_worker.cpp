@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -38,6 +39,16 @@ std::optional<journal::Outcome> settle_doubt(PassState& state, const journal::Tx
     }
   }
   return std::nullopt;
+}
+
+bool are_those(const Subjects& found, const Subjects& keys) {
+  found.require_usable_keys();
+  std::set<std::string_view> missing;
+  for (std::size_t row = 0; row < keys.size(); ++row) missing.insert(keys.key(row));
+  for (std::size_t row = 0; row < found.size(); ++row) {
+    if (missing.erase(found.key(row)) == 0) return false;
+  }
+  return missing.empty();
 }
 
 }  // namespace
@@ -119,6 +130,26 @@ void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
     recover_from(error, chunk, 1, false, done);
   }
   if (!done) work_parts(chunk, false);
+}
+
+bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& keys) {
+  Subjects found;
+  bool done = false;
+  try {
+    Slots::Slot slot(state_.slots());
+    postgres::Transaction transaction(std::move(session));
+    auto converged = state_.converger().find_and_converge(transaction, keys);
+    if (!converged || !are_those(converged->subjects, keys)) return false;
+    found = std::move(converged->subjects);
+    finish(transaction, found, converged->changes, slot);
+    done = true;
+  } catch (const Error& error) {
+    if (found.empty()) return false;
+    state_.expect_work = true;
+    recover_from(error, found, 1, false, done);
+  }
+  if (!done) work_parts(found, false);
+  return true;
 }
 
 void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {

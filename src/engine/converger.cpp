@@ -26,6 +26,11 @@ bool Converger::is_right(postgres::Session& session, const Subjects& subjects) c
   return right;
 }
 
+std::optional<Converged> Converger::find_and_converge(postgres::Transaction& /*transaction*/,
+                                                      const Subjects& /*keys*/) const {
+  return std::nullopt;
+}
+
 bool any_rows(const std::vector<StepChanges>& changes) {
   return std::any_of(changes.begin(), changes.end(),
                      [](const StepChanges& step) { return !step.rows.empty(); });

@@ -31,6 +31,11 @@ struct StepChanges {
   postgres::Rows rows;
 };
 
+struct Converged {
+  Subjects subjects;
+  std::vector<StepChanges> changes;
+};
+
 /// Which shards of a converger a pass works on.
 struct Shards {
   int of = 1;
@@ -79,6 +84,12 @@ class Converger {
   /// a converger idempotent.
   virtual std::vector<StepChanges> converge(postgres::Transaction& transaction,
                                             const Subjects& subjects) const = 0;
+
+  /// Finds the subjects with these keys and, in the same round trip, converges all of them, found
+  /// or not: when one was not, the caller has to roll back. Nothing, and nothing is done, when a
+  /// step needs more of a subject than its key.
+  virtual std::optional<Converged> find_and_converge(postgres::Transaction& transaction,
+                                                     const Subjects& keys) const;
 
   /// Whether `converge` would do nothing for the subjects, tried in a transaction that is rolled
   /// back.

@@ -4,14 +4,29 @@
 
 namespace converge::engine {
 
+namespace {
+
+void sort_distinct(std::vector<std::string>& keys) {
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+}
+
+}  // namespace
+
 NamedSubjects::NamedSubjects(const Converger& converger, std::vector<std::string> keys,
                              std::size_t page_size)
     : converger_(converger),
       keys_(std::move(keys)),
       page_size_(page_size),
       pending_(converger.columns().size()) {
-  std::sort(keys_.begin(), keys_.end());
-  keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
+  sort_distinct(keys_);
+}
+
+Subjects NamedSubjects::keys_alone(std::vector<std::string> keys) {
+  sort_distinct(keys);
+  Subjects subjects;
+  for (const std::string& key : keys) subjects.append({key});
+  return subjects;
 }
 
 Subjects NamedSubjects::next(postgres::Transaction& transaction) {

@@ -19,6 +19,9 @@ class NamedSubjects {
   /// So many subjects as a page has, fewer at the end. Throws when a key is none (SQLSTATE 22...).
   Subjects next(postgres::Transaction& transaction);
 
+  /// Each of the keys once, as subjects that have nothing else.
+  static Subjects keys_alone(std::vector<std::string> keys);
+
   std::int64_t size() const { return static_cast<std::int64_t>(keys_.size()); }
   /// Keys that find did not return so far.
   std::int64_t not_found() const;

@@ -63,10 +63,12 @@ class Pass {
   void converge();
   void converge_subjects(const Shards& shards);
   bool may_begin_anew(const Error& error) const;
+  postgres::Pool::Lease ready_session();
+  bool is_for_one_round_trip();
   Listing list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards);
   Listing list_named(std::unique_ptr<postgres::Transaction> transaction);
   void leave_unsettled(Listing& listing, bool complete);
-  void load_quarantine();
+  void load_quarantine(std::vector<journal::Quarantined> known);
   void leave_quarantined(Listing& listing);
   void settle_quarantine();
   void tell_fight(const journal::Inconsistency& record);
@@ -114,20 +116,22 @@ void Pass::converge() {
   }
   state_.start_clock();
   if (!is_plan()) {
-    paused_ = context_.journal->pause_of(profile().name);
+    auto standing = context_.journal->standing(profile().name);
+    paused_ = std::move(standing.pause);
     if (paused_) {
       skipped_ = true;
       return;
     }
-    auto hold = context_.journal->hold(profile().name);
-    if (hold && !hold->released) {
-      hold_ = std::move(hold);
+    if (standing.hold && !standing.hold->released) {
+      hold_ = std::move(standing.hold);
       return;
     }
-    released_ = hold.has_value();
+    released_ = standing.hold.has_value();
     context_.journal->register_definition(state_.definition(), profile().text);
+    load_quarantine(std::move(standing.quarantined));
+  } else {
+    load_quarantine(context_.quarantined);
   }
-  load_quarantine();
   try {
     converge_subjects(locks.shards());
   } catch (const Error& error) {
@@ -148,7 +152,7 @@ bool Pass::may_begin_anew(const Error& error) const {
   return (state_.is_suspect(error) || (outlived && state_.has_done_nothing())) && !state_.is_over();
 }
 
-void Pass::converge_subjects(const Shards& shards) {
+postgres::Pool::Lease Pass::ready_session() {
   auto session = state_.lease();
   if (session->server().in_recovery) {
     throw Error(ErrorKind::failure, session->server().place + " is a standby, in recovery",
@@ -160,6 +164,17 @@ void Pass::converge_subjects(const Shards& shards) {
       converger_, redacts ? std::optional(context_.journal->redaction_key()) : std::nullopt));
   converger_.prepare(*session);
   session->set_statement_timeout(state_.statement_timeout());
+  return session;
+}
+
+void Pass::converge_subjects(const Shards& shards) {
+  auto session = ready_session();
+  if (is_for_one_round_trip()) {
+    const Subjects keys = NamedSubjects::keys_alone(context_.subjects);
+    state_.expect(static_cast<std::int64_t>(keys.size()));
+    if (ChunkWorker(state_, true).work_at_once(std::move(session), keys)) return;
+    session = ready_session();
+  }
   if (!state_.quarantine().empty()) {
     state_.quarantine().look(converger_, state_.recorder(), *session);
   }
@@ -175,6 +190,15 @@ void Pass::converge_subjects(const Shards& shards) {
       stop_at_limit(profile().settings.limit->allowed(listing.size()), state_.digest());
     }
   }
+}
+
+/// Whether the steps may act before it is known which of the named subjects find returns: nothing
+/// is left out of these, and what was done to others is rolled back.
+bool Pass::is_for_one_round_trip() {
+  const Settings& settings = profile().settings;
+  return state_.is_narrowed() && !is_plan() && !settings.limit && settings.settle.count() == 0 &&
+         state_.quarantine().empty() &&
+         context_.subjects.size() <= static_cast<std::size_t>(settings.chunk);
 }
 
 Listing Pass::list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards) {
@@ -231,8 +255,7 @@ void Pass::leave_unsettled(Listing& listing, bool complete) {
 }
 
 /// What is in quarantine, and who would be fought over; narrowed, as far as it is named.
-void Pass::load_quarantine() {
-  auto known = is_plan() ? context_.quarantined : context_.journal->quarantined(profile().name);
+void Pass::load_quarantine(std::vector<journal::Quarantined> known) {
   if (state_.is_narrowed()) {
     const std::set<std::string> named(context_.subjects.begin(), context_.subjects.end());
     std::erase_if(known, [&](const auto& one) { return !named.contains(one.subject); });

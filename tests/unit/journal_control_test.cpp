@@ -82,16 +82,16 @@ using Keys = std::vector<std::string>;
 BOOST_FIXTURE_TEST_SUITE(journal_control, ControlFixture)
 
 BOOST_AUTO_TEST_CASE(pause_is_journaled_and_in_force) {
-  BOOST_TEST(!journal.pause_of(kName).has_value());
+  BOOST_TEST(!journal.standing(kName).pause.has_value());
   const auto until_us = wall_time_us() + kHour;
   journal.pause({.converger = kName, .until_us = until_us, .reason = "billing \"moves\""});
-  const auto pause = journal.pause_of(kName);
+  const auto pause = journal.standing(kName).pause;
   BOOST_REQUIRE(pause.has_value());
   BOOST_TEST(pause->actor == "alice");
   BOOST_TEST(pause->reason == "billing \"moves\"");
   BOOST_TEST(pause->until_us == until_us);
   BOOST_TEST(pause->since_us > 0);
-  BOOST_TEST(!journal.pause_of("other").has_value());
+  BOOST_TEST(!journal.standing("other").pause.has_value());
   const auto all = entries();
   BOOST_REQUIRE(all.size() == 1u);
   BOOST_TEST((all[0].entry.kind == Kind::pause));
@@ -103,16 +103,16 @@ BOOST_AUTO_TEST_CASE(pause_is_journaled_and_in_force) {
 
 BOOST_AUTO_TEST_CASE(pause_again_replaces_all_but_since_when) {
   journal.pause({.converger = kName, .reason = "first"});
-  const auto since_us = journal.pause_of(kName)->since_us;
+  const auto since_us = journal.standing(kName).pause->since_us;
   journal.pause({.converger = kName, .until_us = wall_time_us() + kHour, .reason = "second"});
-  BOOST_TEST(journal.pause_of(kName)->reason == "second");
-  BOOST_TEST(journal.pause_of(kName)->since_us == since_us);
+  BOOST_TEST(journal.standing(kName).pause->reason == "second");
+  BOOST_TEST(journal.standing(kName).pause->since_us == since_us);
   BOOST_TEST(entries().size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(pause_ends_by_itself) {
   journal.pause({.converger = kName, .until_us = wall_time_us() - 1, .reason = "over"});
-  BOOST_TEST(!journal.pause_of(kName).has_value());
+  BOOST_TEST(!journal.standing(kName).pause.has_value());
   BOOST_TEST(!journal.resume(kName, ""));
   BOOST_TEST(entries().size() == 1u);
 }
@@ -120,13 +120,13 @@ BOOST_AUTO_TEST_CASE(pause_ends_by_itself) {
 BOOST_AUTO_TEST_CASE(resume_lifts_one_pause) {
   journal.pause({.converger = kName, .reason = "this"});
   journal.pause({.converger = "", .reason = "all"});
-  BOOST_TEST(journal.pause_of(kName)->reason == "this");
-  BOOST_TEST(journal.pause_of("other")->reason == "all");
+  BOOST_TEST(journal.standing(kName).pause->reason == "this");
+  BOOST_TEST(journal.standing("other").pause->reason == "all");
   BOOST_TEST(journal.resume(kName, "done"));
   BOOST_TEST(!journal.resume(kName, "done"));
-  BOOST_TEST(journal.pause_of(kName)->reason == "all");
+  BOOST_TEST(journal.standing(kName).pause->reason == "all");
   BOOST_TEST(journal.resume("", "all done"));
-  BOOST_TEST(!journal.pause_of(kName).has_value());
+  BOOST_TEST(!journal.standing(kName).pause.has_value());
   const auto all = entries();
   BOOST_REQUIRE(all.size() == 4u);
   BOOST_TEST(*all[2].entry.detail == R"({"reason":"done"})");
