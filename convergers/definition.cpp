@@ -223,6 +223,10 @@ void Parser::take_operator(const Directive& directive) {
 void Parser::take_setting(const Directive& directive) {
   const auto problem = apply_setting(definition_.settings, directive.word, directive.value);
   if (problem) fail(directive.value_offset + problem->offset, problem->message, problem->hint);
+  if (definition_.settings.limit && definition_.settings.shards > 1) {
+    fail(directive.word_offset, "limit and shards do not go together",
+         "Each shard would have a limit of its own: keep the one that matters more.");
+  }
 }
 
 void Parser::open_find(const Directive& directive) {

@@ -52,6 +52,12 @@ auto named(const std::string& what, const Call& call) {
   }
 }
 
+/// The condition that a key, an expression, belongs to the shards.
+std::string is_in(const engine::Shards& shards, const std::string& key) {
+  return fmt::format("((hashtextextended(({})::text, 0) % {} + {}) % {}) in ({})", key, shards.of,
+                     shards.of, shards.of, fmt::join(shards.mine, ", "));
+}
+
 engine::Profile make_profile(const Definition& definition) {
   engine::Profile profile{.name = definition.name,
                           .version = definition.version,
@@ -277,10 +283,7 @@ void SqlConverger::prepare_step(postgres::Session& session, std::size_t step) co
 void SqlConverger::find(postgres::Transaction& transaction, const engine::Shards& shards) const {
   std::string condition;
   if (!shards.all()) {
-    condition =
-        fmt::format("where ((hashtextextended(converge_find.{}::text, 0) % {} + {}) % {}) in ({})",
-                    postgres::quote_name(columns_.front()), shards.of, shards.of, shards.of,
-                    fmt::join(shards.mine, ", "));
+    condition = "where " + is_in(shards, "converge_find." + postgres::quote_name(columns_.front()));
   }
   transaction.session().queue(
       fmt::format("declare converge_find no scroll cursor for {}", find_query(listed_, condition)));
@@ -291,6 +294,28 @@ engine::Subjects SqlConverger::next(postgres::Transaction& transaction, std::siz
     return engine::Subjects(
         transaction.execute(fmt::format("fetch forward {} from converge_find", at_most)));
   });
+}
+
+std::vector<std::string> SqlConverger::in_shards(postgres::Session& session,
+                                                 const std::vector<std::string>& keys,
+                                                 const engine::Shards& shards) const {
+  std::string array;
+  for (const std::string& key : keys) postgres::append_array_element(array, key);
+  postgres::close_array(array);
+  const std::string name =
+      fmt::format("{}.{}.{}", statement_name("shards"), shards.of,
+                  hex(sha256(fmt::format("{}", fmt::join(shards.mine, ",")))).substr(0, 8));
+  std::vector<std::string> mine;
+  try {
+    session.prepare(name, fmt::format("select key from unnest($1::text[]) key where {}",
+                                      is_in(shards, "key::" + types_.front().name)));
+    const postgres::Rows rows = session.execute_prepared(name, {array});
+    for (std::size_t row = 0; row < rows.size(); ++row) mine.emplace_back(*rows.at(row, 0));
+  } catch (const Error& error) {
+    if (!postgres::is_about_data(error)) throw;
+    return keys;
+  }
+  return mine;
 }
 
 postgres::Call SqlConverger::find_again_call(const engine::Subjects& known) const {

@@ -23,6 +23,9 @@ class SqlConverger : public engine::Converger {
   void prepare(postgres::Session& session) const override;
   void find(postgres::Transaction& transaction, const engine::Shards& shards) const override;
   engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override;
+  std::vector<std::string> in_shards(postgres::Session& session,
+                                     const std::vector<std::string>& keys,
+                                     const engine::Shards& shards) const override;
   engine::Subjects find_again(postgres::Transaction& transaction,
                               const engine::Subjects& known) const override;
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,

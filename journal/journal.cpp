@@ -307,6 +307,15 @@ std::vector<std::string> Journal::in_a_row(const std::string& converger, int pas
   return subjects;
 }
 
+int Journal::count_corrections(const std::string& converger, const std::string& subject,
+                               std::int64_t since_us, int enough) {
+  int times = 0;
+  implementation_->session_.read([&](SQLite::Database& database) {
+    times = journal::count_corrections(database, converger, subject, since_us, enough);
+  });
+  return times;
+}
+
 std::int64_t Journal::streak(const std::string& converger) {
   std::int64_t streak = 0;
   implementation_->session_.read(

@@ -40,9 +40,11 @@ struct Standing {
 /// What is remembered of a converger's passes; lost without harm.
 struct LastPass {
   std::string converger;
+  std::string shard = {};  ///< `I/N`; empty: over all subjects, or of all shards what is worst.
   std::int64_t time_us = 0;
   std::string outcome;             ///< As in `run -o json`.
   std::int64_t correction_us = 0;  ///< 0: never corrected anything.
+  std::int64_t completed_us = 0;   ///< When one last did not fail; 0: never. Read only.
   std::string message = {};        ///< Why it failed, or empty.
   /// To be noted: whether it looked at all subjects, and not at some that were named.
   bool complete = true;
@@ -154,6 +156,10 @@ class Journal {
   /// anything. Whether these came one after the other is for the caller to know:
   /// `LastPass::streak`.
   std::vector<std::string> in_a_row(const std::string& converger, int passes);
+
+  /// How often a converger has corrected a subject since a time; counts no further than `enough`.
+  int count_corrections(const std::string& converger, const std::string& subject,
+                        std::int64_t since_us, int enough);
 
   /// `LastPass::streak` as it was last written.
   std::int64_t streak(const std::string& converger);

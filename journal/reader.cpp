@@ -96,6 +96,29 @@ std::map<std::string, Value> by_converger(std::vector<Value> values) {
   return all;
 }
 
+/// Of several shards: what is worst, as that is what a person has to know.
+void add_shard(LastPass& worst, const LastPass& shard) {
+  if (shard.outcome == "failed" && worst.outcome != "failed") {
+    worst.outcome = shard.outcome;
+    worst.message = shard.message;
+  }
+  worst.time_us = std::min(worst.time_us, shard.time_us);
+  worst.completed_us = std::min(worst.completed_us, shard.completed_us);
+  worst.correction_us = std::max(worst.correction_us, shard.correction_us);
+  worst.streak = std::max(worst.streak, shard.streak);
+  worst.failures = std::max(worst.failures, shard.failures);
+}
+
+std::map<std::string, LastPass> with_shards_joined(const std::vector<LastPass>& passes) {
+  std::map<std::string, LastPass> all;
+  for (const LastPass& pass : passes) {
+    const auto [known, is_new] = all.emplace(pass.converger, pass);
+    if (!is_new) add_shard(known->second, pass);
+    known->second.shard.clear();
+  }
+  return all;
+}
+
 }  // namespace
 
 class Reader::Implementation {
@@ -176,7 +199,7 @@ Statistics Reader::statistics(const StatisticsQuery& query,
 State Reader::state() {
   return implementation_->reading([](SQLite::Database& database) {
     const SQLite::Transaction snapshot(database);
-    State state{.last_passes = by_converger(read_last_passes(database)),
+    State state{.last_passes = with_shards_joined(read_last_passes(database)),
                 .holds = by_converger(read_holds(database))};
     if (schema_state(database).version >= 3) {
       state.pauses = read_pauses(database);
@@ -188,7 +211,7 @@ State Reader::state() {
 }
 
 std::map<std::string, LastPass> Reader::last_passes() {
-  return by_converger(implementation_->reading(read_last_passes));
+  return with_shards_joined(implementation_->reading(read_last_passes));
 }
 
 std::map<std::string, Hold> Reader::holds() {

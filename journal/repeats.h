@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace converge::journal {
 /// `SQLite::Exception`.
 std::vector<std::string> corrected_in_each(SQLite::Database& database, const std::string& converger,
                                            int passes);
+
+/// How often a subject was corrected since a time, as far as `enough`. Reads its newest entries.
+int count_corrections(SQLite::Database& database, const std::string& converger,
+                      const std::string& subject, std::int64_t since_us, int enough);
 
 /// The other convergers that corrected a subject of that key, or of that label, since the oldest of
 /// these passes began.

@@ -127,13 +127,14 @@ create table archive (  -- What was pruned, and where it went.
 // The same of version 3. All of it is state and not history.
 constexpr const char* kSinceVersion3 = R"sql(
 create table last_pass (
-  converger text primary key,
+  converger text primary key,      -- `NAME`, or `NAME I/N` of one of its shards.
   time_us integer not null,
   outcome text not null,
   correction_us integer not null,  -- 0: never corrected anything.
   streak integer not null,         -- Complete passes in a row that corrected something.
   failures integer not null,       -- Passes in a row that failed ...
-  message text not null            -- ... and why the last one did.
+  message text not null,           -- ... and why the last one did.
+  completed_us integer not null    -- The last one that did not; 0: none.
 ) strict, without rowid;
 
 create table pause (  -- What a person stopped.
@@ -179,7 +180,8 @@ drop index entry_outcome;
 constexpr const char* kPutLastPassAside = "alter table last_pass rename to last_pass_2";
 
 constexpr const char* kTakeLastPassOver = R"sql(
-insert into last_pass select *, 0, 0, '' from last_pass_2;
+insert into last_pass
+select *, 0, 0, '', iif(outcome = 'failed', 0, time_us) from last_pass_2;
 drop table last_pass_2;
 )sql";
 

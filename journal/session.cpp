@@ -237,9 +237,7 @@ void Session::transact(const std::function<void(Writer&)>& body) {
   try {
     writer_->begin();
     write_outcomes(queued);
-    for (const LastPass& pass : passes) {
-      write_last_pass(writer_->database(), pass);
-    }
+    write_last_passes(writer_->database(), passes);
     body(*writer_);
     fault_point("journal_before_commit");
     writer_->commit();
@@ -289,7 +287,7 @@ void Session::give_up(const SQLite::Exception& error) {
 void Session::queue_pass(LastPass last) {
   const std::scoped_lock guard(queue_mutex_);
   const auto before = std::find_if(passes_.rbegin(), passes_.rend(), [&](const LastPass& pass) {
-    return pass.converger == last.converger;
+    return pass.converger == last.converger && pass.shard == last.shard;
   });
   if (before != passes_.rend() && before->outcome == last.outcome && last.outcome == kUnchanged) {
     last.complete = last.complete || before->complete;

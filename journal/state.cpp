@@ -77,14 +77,19 @@ void delete_hold(SQLite::Database& database, const std::string& converger) {
 std::vector<LastPass> read_last_passes(SQLite::Database& database) {
   std::vector<LastPass> passes;
   const bool counts = schema_state(database).version >= 3;
-  SQLite::Statement row(database, std::string("select converger, time_us, outcome, correction_us") +
-                                      (counts ? ", message, streak, failures" : ", '', 0, 0") +
-                                      " from last_pass");
+  SQLite::Statement row(
+      database, std::string("select converger, time_us, outcome, correction_us") +
+                    (counts ? ", message, streak, failures, completed_us" : ", '', 0, 0, 0") +
+                    " from last_pass");
   while (row.executeStep()) {
-    passes.push_back({.converger = row.getColumn(0).getString(),
+    const std::string unit = row.getColumn(0).getString();
+    const auto end = std::min(unit.find(' '), unit.size());
+    passes.push_back({.converger = unit.substr(0, end),
+                      .shard = unit.substr(std::min(end + 1, unit.size())),
                       .time_us = row.getColumn(1).getInt64(),
                       .outcome = row.getColumn(2).getString(),
                       .correction_us = row.getColumn(3).getInt64(),
+                      .completed_us = row.getColumn(7).getInt64(),
                       .message = row.getColumn(4).getString(),
                       .streak = row.getColumn(5).getInt64(),
                       .failures = row.getColumn(6).getInt64()});
@@ -92,26 +97,40 @@ std::vector<LastPass> read_last_passes(SQLite::Database& database) {
   return passes;
 }
 
-void write_last_pass(SQLite::Database& database, const LastPass& last) {
+void write_last_passes(SQLite::Database& database, const std::vector<LastPass>& passes) {
+  if (passes.empty()) return;
+  // Passes that this one is in no row with: over all subjects, or over another number of shards.
+  SQLite::Statement drop_others(
+      database,
+      "delete from last_pass where substr(converger || ' ', 1, length(?1) + 1) = ?1 || ' '"
+      " and iif(?2 = '', converger <> ?1, substr(converger, -length(?2)) <> ?2)");
   SQLite::Statement statement(
       database,
-      "insert into last_pass (converger, time_us, outcome, correction_us, streak, failures, "
-      "message)"
-      " values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict do update set"
+      "insert into last_pass (converger, time_us, outcome, correction_us, streak, failures,"
+      " message, completed_us)"
+      " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?6, 0, ?2)) on conflict do update set"
       " time_us = excluded.time_us, outcome = excluded.outcome,"
       " correction_us = max(correction_us, excluded.correction_us),"
       " streak = iif(?8, 0, streak + excluded.streak),"
-      " failures = iif(excluded.failures, failures + 1, 0), message = excluded.message");
-  const bool corrected = last.correction_us != 0;
-  statement.bind(1, last.converger);
-  statement.bind(2, last.time_us);
-  statement.bind(3, last.outcome);
-  statement.bind(4, last.correction_us);
-  statement.bind(5, last.complete && corrected ? 1 : 0);
-  statement.bind(6, last.outcome == "failed" ? 1 : 0);
-  statement.bind(7, last.message);
-  statement.bind(8, last.complete && last.outcome == "unchanged" ? 1 : 0);
-  statement.exec();
+      " failures = iif(excluded.failures, failures + 1, 0), message = excluded.message,"
+      " completed_us = iif(excluded.failures, completed_us, excluded.completed_us)");
+  for (const LastPass& last : passes) {
+    drop_others.bind(1, last.converger);
+    drop_others.bind(2, last.shard.substr(std::min(last.shard.find('/'), last.shard.size())));
+    drop_others.exec();
+    drop_others.reset();
+    const bool corrected = last.correction_us != 0;
+    statement.bind(1, last.shard.empty() ? last.converger : last.converger + " " + last.shard);
+    statement.bind(2, last.time_us);
+    statement.bind(3, last.outcome);
+    statement.bind(4, last.correction_us);
+    statement.bind(5, last.complete && corrected ? 1 : 0);
+    statement.bind(6, last.outcome == "failed" ? 1 : 0);
+    statement.bind(7, last.message);
+    statement.bind(8, last.complete && last.outcome == "unchanged" ? 1 : 0);
+    statement.exec();
+    statement.reset();
+  }
 }
 
 std::vector<bool> note_settling(SQLite::Database& database, const std::string& converger,

@@ -32,7 +32,7 @@ std::vector<LastPass> read_last_passes(SQLite::Database& database);
 std::int64_t read_streak(SQLite::Database& database, const std::string& converger);
 /// Keeps an earlier time of correction when `last` tells none, and counts; see
 /// `Journal::note_pass`.
-void write_last_pass(SQLite::Database& database, const LastPass& last);
+void write_last_passes(SQLite::Database& database, const std::vector<LastPass>& passes);
 
 /// See `Journal::settled`; `now_us` is the time to compare with.
 std::vector<bool> note_settling(SQLite::Database& database, const std::string& converger,

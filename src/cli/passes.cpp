@@ -144,6 +144,10 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
                             result.inconsistencies, subjects, changes);
       }
       break;
+    case engine::PassOutcome::interrupted:
+      text = styled(Style::warning, "interrupted") +
+             fmt::format(": {} of {} corrected, {}", result.inconsistencies, subjects, changes);
+      break;
     case engine::PassOutcome::held:
       text = styled(Style::warning, "held") + ": " + held_text(*result.hold);
       break;
@@ -353,7 +357,9 @@ int exit_status(const std::vector<engine::PassResult>& results, bool broken, boo
     return [outcome](const engine::PassResult& result) { return result.outcome == outcome; };
   };
   if (results.empty() && broken) return kUsage;
-  if (broken || any(is(engine::PassOutcome::failed))) return kFailed;
+  if (broken || any(is(engine::PassOutcome::failed)) || any(is(engine::PassOutcome::interrupted))) {
+    return kFailed;
+  }
   const auto paused = [](const engine::PassResult& result) { return result.paused.has_value(); };
   if (any(is(engine::PassOutcome::held)) || any(paused)) return kHeld;
   if (any(is(engine::PassOutcome::skipped))) return kLocked;

@@ -72,7 +72,8 @@ void Metrics::appended(std::chrono::microseconds duration) { append_.Observe(sec
 
 void Metrics::begin_counting(const std::string& converger) {
   constexpr std::array kOutcomes = {PassOutcome::unchanged, PassOutcome::converged,
-                                    PassOutcome::failed, PassOutcome::held, PassOutcome::skipped};
+                                    PassOutcome::failed,    PassOutcome::held,
+                                    PassOutcome::skipped,   PassOutcome::interrupted};
   for (const auto outcome : kOutcomes) {
     passes_.Add({{"converger", converger}, {"outcome", std::string(name_of(outcome))}});
   }

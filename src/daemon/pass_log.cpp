@@ -30,6 +30,7 @@ bool is_worth_a_line(const engine::PassResult& result) {
   switch (result.outcome) {
     case engine::PassOutcome::converged:
     case engine::PassOutcome::failed:
+    case engine::PassOutcome::interrupted:
       return true;
     case engine::PassOutcome::held:
       return result.pass != 0;

@@ -189,10 +189,13 @@ void Passes::work(const std::stop_token& stop) {
     const Finish finish = finish_of(task->job, result);
     const std::lock_guard lock(mutex_);
     running_.erase(task->job.unit);
-    if (result.outcome == engine::PassOutcome::unchanged) {
+    // What one shard found says nothing of the others.
+    if (result.outcome == engine::PassOutcome::unchanged && task->job.unit.shards == 1) {
+      const std::int64_t now_us = wall_time_us();
       last_[result.converger] = {.converger = result.converger,
-                                 .time_us = wall_time_us(),
-                                 .outcome = std::string(engine::name_of(result.outcome))};
+                                 .time_us = now_us,
+                                 .outcome = std::string(engine::name_of(result.outcome)),
+                                 .completed_us = now_us};
     }
     schedule_.finish(task->job, finish, Clock::now());  // This worker asks again.
   }

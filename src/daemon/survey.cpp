@@ -43,7 +43,7 @@ void add_memory(ConvergerOverview& one, const journal::State& state) {
   if (const auto last = state.last_passes.find(one.name); last != state.last_passes.end()) {
     one.last_pass_us = last->second.time_us;
     one.last_outcome = last->second.outcome;
-    if (last->second.outcome != "failed") one.last_completed_us = last->second.time_us;
+    if (last->second.completed_us != 0) one.last_completed_us = last->second.completed_us;
     if (last->second.correction_us != 0) one.last_correction_us = last->second.correction_us;
   }
   if (const auto hold = state.holds.find(one.name); hold != state.holds.end()) {

@@ -77,6 +77,12 @@ class Converger {
   virtual void find(postgres::Transaction& transaction, const Shards& shards) const = 0;
   virtual Subjects next(postgres::Transaction& transaction, std::size_t at_most) const = 0;
 
+  /// Of these keys of subjects, those that belong to the shards; all, when one of them is no key
+  /// any more.
+  virtual std::vector<std::string> in_shards(postgres::Session& session,
+                                             const std::vector<std::string>& keys,
+                                             const Shards& shards) const = 0;
+
   /// Those with the keys of `known` that find returns now.
   virtual Subjects find_again(postgres::Transaction& transaction, const Subjects& known) const = 0;
 

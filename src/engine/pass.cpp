@@ -1,8 +1,8 @@
 #include "src/engine/pass.h"
 
-#include "src/base/shell.h"
 #include "src/base/text.h"
 #include "src/engine/chunk_worker.h"
+#include "src/engine/fights.h"
 #include "src/engine/limited_pass.h"
 #include "src/engine/named_subjects.h"
 #include "src/engine/pass_note.h"
@@ -10,7 +10,6 @@
 #include "src/engine/shard_locks.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
@@ -20,9 +19,6 @@
 namespace converge::engine {
 
 namespace {
-
-/// Passes in a row that corrected a subject make it one that is fought over.
-constexpr int kFight = 10;
 
 class Pass {
  public:
@@ -35,7 +31,10 @@ class Pass {
     try {
       converge();
       if (released_ && !hold_) context_.journal->drop_hold(profile().name);
-      if (!is_plan() && !skipped_ && !hold_) settle_quarantine();
+      if (!is_plan() && !skipped_ && !hold_) {
+        tell_fights(state_);
+        context_.journal->free(profile().name, state_.quarantine().freed());
+      }
     } catch (const Error& caught) {
       error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
     }
@@ -63,15 +62,13 @@ class Pass {
   void converge();
   void converge_subjects(const Shards& shards);
   bool may_begin_anew(const Error& error) const;
-  postgres::Pool::Lease ready_session();
+  void make_ready(postgres::Session& session);
   bool is_for_one_round_trip();
   Listing list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards);
   Listing list_named(std::unique_ptr<postgres::Transaction> transaction);
   void leave_unsettled(Listing& listing, bool complete);
   void load_quarantine(std::vector<journal::Quarantined> known);
   void leave_quarantined(Listing& listing);
-  void settle_quarantine();
-  void tell_fight(const journal::Inconsistency& record);
   std::optional<std::chrono::milliseconds> until_due() const;
   /// Named by a person, who wants to see them tried.
   bool tries_regardless() const { return state_.is_narrowed() && !context_.lenient; }
@@ -112,6 +109,8 @@ void Pass::converge() {
   const ShardLocks locks(profile(), context_);
   if (locks.shards().mine.empty()) {
     skipped_ = true;
+    // A daemon keeps the lock of what is paused.
+    if (!is_plan()) paused_ = context_.journal->standing(profile().name).pause;
     return;
   }
   state_.start_clock();
@@ -152,7 +151,12 @@ bool Pass::may_begin_anew(const Error& error) const {
   return (state_.is_suspect(error) || (outlived && state_.has_done_nothing())) && !state_.is_over();
 }
 
-postgres::Pool::Lease Pass::ready_session() {
+void Pass::make_ready(postgres::Session& session) {
+  converger_.prepare(session);
+  session.set_statement_timeout(state_.statement_timeout());
+}
+
+void Pass::converge_subjects(const Shards& shards) {
   auto session = state_.lease();
   if (session->server().in_recovery) {
     throw Error(ErrorKind::failure, session->server().place + " is a standby, in recovery",
@@ -162,18 +166,16 @@ postgres::Pool::Lease Pass::ready_session() {
   const bool redacts = !profile().settings.redact.empty() && !is_plan();
   state_.use_recorder(Recorder(
       converger_, redacts ? std::optional(context_.journal->redaction_key()) : std::nullopt));
-  converger_.prepare(*session);
-  session->set_statement_timeout(state_.statement_timeout());
-  return session;
-}
-
-void Pass::converge_subjects(const Shards& shards) {
-  auto session = ready_session();
+  make_ready(*session);
   if (is_for_one_round_trip()) {
     const Subjects keys = NamedSubjects::keys_alone(context_.subjects);
     state_.expect(static_cast<std::int64_t>(keys.size()));
     if (ChunkWorker(state_, true).work_at_once(std::move(session), keys)) return;
-    session = ready_session();
+    session = state_.lease();
+    make_ready(*session);
+  }
+  if (!shards.all() && !state_.quarantine().empty()) {
+    state_.quarantine().keep(converger_.in_shards(*session, state_.quarantine().keys(), shards));
   }
   if (!state_.quarantine().empty()) {
     state_.quarantine().look(converger_, state_.recorder(), *session);
@@ -264,9 +266,7 @@ void Pass::load_quarantine(std::vector<journal::Quarantined> known) {
     for (journal::Quarantined& one : known) one.next_us = 0;
   }
   state_.quarantine().load(known, wall_time_us());
-  if (is_plan() || state_.is_narrowed()) return;
-  if (context_.journal->streak(profile().name) < kFight - 1) return;
-  state_.suspect_fights(context_.journal->in_a_row(profile().name, kFight - 1));
+  if (!is_plan() && !state_.is_narrowed()) suspect_fights(state_);
 }
 
 void Pass::leave_quarantined(Listing& listing) {
@@ -279,33 +279,6 @@ void Pass::leave_quarantined(Listing& listing) {
     }
     return keep;
   });
-}
-
-/// At the end of a pass that went through.
-void Pass::settle_quarantine() {
-  for (const journal::Inconsistency& record : state_.fought()) tell_fight(record);
-  context_.journal->free(profile().name, state_.quarantine().freed());
-}
-
-/// A subject that was corrected in so many passes in a row is undone by somebody each time.
-void Pass::tell_fight(const journal::Inconsistency& record) {
-  const auto others = context_.journal->corrected_beside(profile().name, record.subject,
-                                                         record.label.value_or(""), kFight);
-  const std::string other_side =
-      others.empty() ? "something outside this journal undoes it"
-                     : fmt::format("corrected as well by {}", fmt::join(others, ", "));
-  const Error error(
-      ErrorKind::failure,
-      fmt::format("a fight: corrected again and again ({}); {}", fmt::join(profile().steps, ", "),
-                  other_side),
-      fmt::format("Let one side leave it alone; then `converge retry {} {}` tries it at once.",
-                  profile().name, shell_word(record.subject)));
-  state_.failed({.converger = profile().name,
-                 .subject = record.subject,
-                 .label = record.label,
-                 .message = error.what(),
-                 .fight = true},
-                error, R"({"fight":true,"message":)" + json_string(error.what()) + "}");
 }
 
 std::optional<std::chrono::milliseconds> Pass::until_due() const {
@@ -405,6 +378,9 @@ void Pass::stop_at_limit(std::int64_t allowed, const std::string& digest) {
 }
 
 PassOutcome Pass::outcome(const PassResult& result) const {
+  if (result.error && result.failed == 0 && context_.stop != nullptr && *context_.stop) {
+    return PassOutcome::interrupted;
+  }
   if (result.error || result.failed > 0) return PassOutcome::failed;
   if (hold_) return PassOutcome::held;
   if (skipped_) return PassOutcome::skipped;

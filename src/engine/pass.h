@@ -22,8 +22,9 @@ enum class PassOutcome {
   converged,
   planned,  ///< As converged, but rolled back: it was a plan.
   failed,
-  held,     ///< A limit stopped it, now or before.
-  skipped,  ///< Another process is at it, or a person paused it.
+  held,         ///< A limit stopped it, now or before.
+  skipped,      ///< Another process is at it, or a person paused it.
+  interrupted,  ///< It was asked to stop; the next pass does the rest.
 };
 std::string_view name_of(PassOutcome outcome);
 

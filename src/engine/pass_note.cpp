@@ -13,13 +13,19 @@ namespace converge::engine {
 void note_pass(PassState& state, PassResult& result) {
   PassContext& context = state.context();
   const std::int64_t now = wall_time_us();
-  // First, so that it rides on the entry.
-  context.journal->note_pass({.converger = state.converger().profile().name,
-                              .time_us = now,
-                              .outcome = std::string(name_of(result.outcome)),
-                              .correction_us = result.changes > 0 ? now : 0,
-                              .message = result.error ? state.message(*result.error) : "",
-                              .complete = result.complete});
+  // First, so that it rides on the entry. One that was interrupted says nothing of its converger.
+  if (result.outcome != PassOutcome::interrupted) {
+    const Profile& profile = state.converger().profile();
+    context.journal->note_pass(
+        {.converger = profile.name,
+         .shard =
+             context.shard ? fmt::format("{}/{}", *context.shard, profile.settings.shards) : "",
+         .time_us = now,
+         .outcome = std::string(name_of(result.outcome)),
+         .correction_us = result.changes > 0 ? now : 0,
+         .message = result.error ? state.message(*result.error) : "",
+         .complete = result.complete});
+  }
   // A hold that stood already was told when it was put.
   const bool told_before = result.hold && result.pass == 0 && !result.error;
   if ((result.outcome != PassOutcome::unchanged || result.pass != 0) && !told_before) {
@@ -57,6 +63,8 @@ std::string_view name_of(PassOutcome outcome) {
       return "held";
     case PassOutcome::skipped:
       return "skipped";
+    case PassOutcome::interrupted:
+      return "interrupted";
   }
   return "";
 }

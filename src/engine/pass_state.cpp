@@ -12,6 +12,7 @@ namespace {
 
 /// Each costs a write; the next passes find the others.
 constexpr std::size_t kFightsAtOnce = 100;
+constexpr std::int64_t kFew = 100;
 
 }  // namespace
 
@@ -106,9 +107,12 @@ void PassState::corrected(const journal::Inconsistency& record) {
   result_.changes += record.count;
   if (converger_.profile().settings.limit) digest_.add(record.subject);
   const bool fights = fought_.size() < kFightsAtOnce && suspects_.contains(record.subject);
-  if (fights || quarantine_.is_fight(record.subject)) {
-    fought_.push_back({.subject = record.subject, .label = record.label, .detail = {}});
-  }
+  const auto note = [&](std::vector<journal::Inconsistency>& list) {
+    list.push_back({.subject = record.subject, .label = record.label, .detail = {}});
+  };
+  if (fights || quarantine_.is_fight(record.subject)) note(fought_);
+  if (result_.inconsistencies <= kFew) note(few_corrected_);
+  if (result_.inconsistencies == kFew + 1) few_corrected_.clear();
   context_.observer.corrected(record);
 }
 
@@ -169,6 +173,7 @@ void PassState::start_again(std::int64_t examined) {
   result_.changes = 0;
   digest_ = {};
   fought_.clear();
+  few_corrected_.clear();
 }
 
 PassResult PassState::result() const {

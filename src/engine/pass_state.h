@@ -53,7 +53,7 @@ class PassState {
   PassState(const Converger& converger, PassContext& context);
 
   const Converger& converger() const { return converger_; }
-  PassContext& context() { return context_; }
+  PassContext& context() const { return context_; }
   const Recorder& recorder() const { return *recorder_; }
   /// An error's message as the journal may keep it.
   std::string message(const Error& error) const {
@@ -65,6 +65,8 @@ class PassState {
   Slots& slots() { return slots_; }
   journal::PassId& pass() { return pass_; }
   journal::DefinitionId definition() const;
+  /// Narrowed by a notification, and not by a person who wants to see them tried.
+  bool is_woken_for_some() const { return is_narrowed() && context_.lenient; }
   bool is_narrowed() const { return !context_.subjects.empty() && !context_.shard; }
   std::string labelled(const journal::Inconsistency& record) const;
 
@@ -107,6 +109,8 @@ class PassState {
   void suspect_fights(std::vector<std::string> keys) { suspects_ = {keys.begin(), keys.end()}; }
   /// Those of them, and of earlier fights, that were corrected.
   const std::vector<journal::Inconsistency>& fought() const { return fought_; }
+  /// All subjects that were corrected, without details; none when these are many.
+  const std::vector<journal::Inconsistency>& few_corrected() const { return few_corrected_; }
   /// Journals a failure of a subject, puts it into quarantine and counts it.
   void failed(journal::Quarantined subject, const Error& error, const std::string& detail);
 
@@ -137,6 +141,7 @@ class PassState {
   Quarantine quarantine_;
   std::set<std::string> suspects_;
   std::vector<journal::Inconsistency> fought_;
+  std::vector<journal::Inconsistency> few_corrected_;
 };
 
 }  // namespace converge::engine

@@ -3,7 +3,9 @@
 #include "src/postgres/transaction.h"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
+#include <set>
 
 namespace converge::engine {
 
@@ -29,6 +31,18 @@ void Quarantine::load(const std::vector<journal::Quarantined>& known, std::int64
   now_us_ = now_us;
   known_.clear();
   for (const journal::Quarantined& subject : known) known_[subject.subject].subject = subject;
+}
+
+std::vector<std::string> Quarantine::keys() const {
+  std::vector<std::string> keys;
+  std::transform(known_.begin(), known_.end(), std::back_inserter(keys),
+                 [](const auto& known) { return known.first; });
+  return keys;
+}
+
+void Quarantine::keep(const std::vector<std::string>& keys) {
+  const std::set<std::string_view> kept(keys.begin(), keys.end());
+  std::erase_if(known_, [&](const auto& known) { return !kept.contains(known.first); });
 }
 
 void Quarantine::look(const Converger& converger, const Recorder& recorder,

@@ -26,6 +26,9 @@ class Quarantine {
   /// `known` are those in the journal.
   void load(const std::vector<journal::Quarantined>& known, std::int64_t now_us);
   bool empty() const { return known_.empty(); }
+  std::vector<std::string> keys() const;
+  /// Forgets all others: they belong to other passes.
+  void keep(const std::vector<std::string>& keys);
 
   /// Decides from what find returns for them now: those are left out whose time has not come and
   /// whose row has not changed. A fight is about the row, which tells nothing then.

@@ -1,43 +1,55 @@
 #include "src/engine/shard_locks.h"
 
+#include "src/base/clock.h"
+
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
+#include <thread>
 
 namespace converge::engine {
 
 namespace {
 
-std::string lock_name(const Profile& profile, int shard) {
-  const int of = profile.settings.shards;
-  return of == 1 ? profile.name : fmt::format("{} {}/{}", profile.name, shard, of);
-}
+constexpr std::chrono::milliseconds kBetweenTries{50};
 
 }  // namespace
 
 ShardLocks::ShardLocks(const Profile& profile, PassContext& context) : held_(context.locks) {
-  const int of = profile.settings.shards;
-  shards_.of = of;
-  std::vector<int> wanted(static_cast<std::size_t>(of));
+  shards_.of = profile.settings.shards;
+  if (shards_.of == 1) {
+    if (held_.add(profile.name, context.wait)) shards_.mine = {0};
+    return;
+  }
+  std::vector<int> wanted(static_cast<std::size_t>(shards_.of));
   std::iota(wanted.begin(), wanted.end(), 0);
   if (context.shard) wanted = {*context.shard};
-  take_free(profile, wanted);
-  if (shards_.mine.empty() && context.wait.count() > 0 &&
-      held_.add(lock_name(profile, wanted.front()), context.wait)) {
-    shards_.mine.push_back(wanted.front());
+  const auto began = Clock::now();
+  take(profile, wanted);
+  while (shards_.mine.empty() && Clock::now() - began < context.wait) {
+    std::this_thread::sleep_for(kBetweenTries);
+    take(profile, wanted);
   }
   // Subjects that are named may belong to any shard.
   if (!context.subjects.empty() && !context.shard && !shards_.all()) shards_.mine.clear();
 }
 
-void ShardLocks::take_free(const Profile& profile, const std::vector<int>& wanted) {
+/// All that is needed, or nothing.
+void ShardLocks::take(const Profile& profile, const std::vector<int>& wanted) {
   std::vector<std::string> names;
-  for (const int shard : wanted) names.push_back(lock_name(profile, shard));
-  const std::vector<bool> got = held_.add_many(names);
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (got[i]) shards_.mine.push_back(wanted[i]);
+  for (const int shard : wanted) {
+    names.push_back(fmt::format("{} {}/{}", profile.name, shard, shards_.of));
   }
+  if (held_.add_shared(profile.name) &&
+      held_.add_variant("shards of " + profile.name, shards_.of)) {
+    const std::vector<bool> got = held_.add_many(names);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (got[i]) shards_.mine.push_back(wanted[i]);
+    }
+  }
+  if (shards_.mine.empty()) held_.clear();
 }
 
 }  // namespace converge::engine

@@ -9,6 +9,10 @@ namespace converge::engine {
 
 /// The locks of a pass: of its converger, or of those of its shards that are free. Given back at
 /// the end. Throws as `postgres::AdvisoryLocks` does.
+///
+/// A pass over all subjects has the lock `NAME`. One over shards shares it, has the locks `NAME
+/// I/N` of its shards, and shares the variant N of the lock `shards of NAME`: so no two passes meet
+/// a subject, not even while hosts disagree on how many shards there are.
 class ShardLocks {
  public:
   /// Waits as `context` says while all are taken.
@@ -18,7 +22,7 @@ class ShardLocks {
   const Shards& shards() const { return shards_; }
 
  private:
-  void take_free(const Profile& profile, const std::vector<int>& wanted);
+  void take(const Profile& profile, const std::vector<int>& wanted);
 
   postgres::HeldLocks held_;
   Shards shards_{.of = 1, .mine = {}};

@@ -3,6 +3,7 @@
 #include "src/postgres/session.h"
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -19,10 +20,10 @@ struct LockHolders {
 /// Session-level advisory locks, by name, all held by one connection: they are gone with it.
 ///
 /// They live in the space of two-integer keys under one class of our own, so that they meet no lock
-/// of an application that keeps to its own class. Two names whose hashes meet share a lock, which
-/// costs them a wait and nothing else. A name that is held here already is not given again: the
-/// threads of a process exclude each other as processes do. Thread-safe; nobody waits for another's
-/// wait.
+/// of an application that keeps to its own class; variants, under a class for each name. Two names
+/// whose hashes meet share a lock, which costs them a wait and nothing else. A name that is held
+/// here already is given again only to share: the threads of a process exclude each other as
+/// processes do. Thread-safe; nobody waits for another's wait.
 ///
 /// Everything throws `Error{transient}` when the connection is lost, and so every lock with it:
 /// then only new locks over a new session are of use.
@@ -36,8 +37,13 @@ class AdvisoryLocks {
   bool acquire_shared(const std::string& name, std::chrono::milliseconds wait);
   /// Takes those that are free, in one round trip.
   std::vector<bool> acquire_many(const std::vector<std::string>& names);
+  /// Shares a lock that comes in variants: false while anybody has another variant of it. Two that
+  /// ask at once for different ones may both be refused. To be given back by `variant_name`.
+  bool acquire_variant(const std::string& name, int variant);
+  static std::string variant_name(const std::string& name, int variant);
 
-  /// Gives back what was acquired, either way; does nothing for a name that is not held here.
+  /// Gives back what was acquired, either way, once for each time that it was; does nothing for a
+  /// name that is not held here.
   void release(const std::string& name) { release_many({name}); }
   void release_many(const std::vector<std::string>& names);
 
@@ -50,12 +56,26 @@ class AdvisoryLocks {
  private:
   enum class Mode { exclusive, shared };
 
+  struct Key {
+    std::uint32_t group = 0;
+    std::uint32_t number = 0;
+  };
+  struct Held {
+    Key key;
+    Mode mode = Mode::exclusive;
+    int times = 1;
+  };
+
+  static Key key_of(const std::string& name);
+  static std::string call(std::string_view function, const Key& key);
   bool acquire(const std::string& name, Mode mode, std::chrono::milliseconds wait);
-  std::vector<bool> try_acquire(const std::vector<std::string>& names, Mode mode);
+  std::vector<bool> try_acquire(const std::vector<std::string>& names);
+  bool try_share(const std::string& name, const Key& key);
+  void give_back(const std::vector<std::string>& names);
 
   std::mutex mutex_;
   Session& session_;
-  std::map<std::string, Mode> held_;
+  std::map<std::string, Held> held_;
 };
 
 /// Locks that are given back at the end.
@@ -70,6 +90,12 @@ class HeldLocks {
   bool add(const std::string& name, std::chrono::milliseconds wait);
   /// As `AdvisoryLocks::acquire_many`.
   std::vector<bool> add_many(const std::vector<std::string>& names);
+  /// As `AdvisoryLocks::acquire_shared`, without waiting.
+  bool add_shared(const std::string& name);
+  /// As `AdvisoryLocks::acquire_variant`.
+  bool add_variant(const std::string& name, int variant);
+  /// Gives all back. Throws as `AdvisoryLocks::release_many`.
+  void clear();
 
  private:
   AdvisoryLocks& locks_;

@@ -120,6 +120,21 @@ BOOST_AUTO_TEST_CASE(settling_subjects_tell_when_to_look_again) {
   BOOST_TEST((*result.again <= std::chrono::minutes(60)));
 }
 
+BOOST_AUTO_TEST_CASE(fight_of_wake_ups_ends_in_quarantine) {
+  archived_accounts(3);
+  define("archive", archive_clusters());
+  const RunOptions wake_up{.subjects = {"2"}, .lenient = true};
+  for (int i = 1; i <= 10; ++i) {
+    sql("update cluster set archived_at = null where account_id = 2");
+    BOOST_TEST(run("archive", wake_up).failed == (i == 10 ? 1 : 0), i);
+  }
+  BOOST_TEST(in_quarantine() == "2:1!");
+  sql("update cluster set archived_at = null where account_id = 2");
+  BOOST_TEST(run("archive", wake_up).quarantined == 1);
+  // A person who names it wants to see it tried.
+  BOOST_TEST(run("archive", {.subjects = {"2"}}).inconsistencies == 1);
+}
+
 BOOST_AUTO_TEST_CASE(two_convergers_that_fight_end_in_quarantine_and_say_so) {
   archived_accounts(3);
   define("archive", archive_clusters());

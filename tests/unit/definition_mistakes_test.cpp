@@ -73,6 +73,13 @@ BOOST_AUTO_TEST_CASE(setting_given_twice_is_refused) {
   check_mistake("-- operator:\n--   a;\n-- operator:\n", "3:4: operator is given twice");
 }
 
+BOOST_AUTO_TEST_CASE(limit_of_one_in_shards_is_refused) {
+  check_mistake("-- limit: 5\n-- shards: 2\n" + kFindAndStep + "select 1",
+                "2:4: limit and shards do not go together");
+  check_mistake("-- shards: 2\n-- every: 1s\n-- limit: 5\n" + kFindAndStep + "select 1",
+                "3:4: limit and shards do not go together");
+}
+
 BOOST_AUTO_TEST_CASE(setting_below_find_is_refused) {
   check_mistake(kFind + "-- every: 1s\n", "3:4: every stands below find");
   check_mistake(kFindAndStep + "select 1\n-- operator:\n", "5:4: operator stands below find");
