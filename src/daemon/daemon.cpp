@@ -179,6 +179,7 @@ Daemon::End Daemon::run(Signals& signals, const ReadAgain& read_again) {
     if (signal == SIGHUP) reload(read_again);
     if (is_end(signal)) {
       log(LogLevel::notice, "stopping: chunks in flight end first");
+      passes_.drain();  // Whoever is told may rely on it that nothing more is begun.
       notifier_.stopping();
       drain(signals);
       return End::stopped;
