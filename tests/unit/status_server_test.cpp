@@ -47,6 +47,13 @@ Crowd crowd_at(const StatusFixture& fixture, int size) {
   return crowd;
 }
 
+/// Makes /metrics long.
+void add_convergers(StatusFixture& fixture, int count) {
+  fixture.change([&](auto& overview) {
+    for (int i = 0; i < count; ++i) overview.convergers.push_back(well("c" + std::to_string(i)));
+  });
+}
+
 int highest_descriptor() {
   int highest = 0;
   for (const auto& open : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -114,6 +121,8 @@ BOOST_AUTO_TEST_CASE(answers_are_for_this_origin_alone) {
     BOOST_TEST(headers["content-security-policy"].starts_with("default-src 'none'; "));
     BOOST_TEST(headers["x-content-type-options"] == "nosniff");
     BOOST_TEST(headers["cache-control"] == "no-store");
+    BOOST_TEST(headers["x-frame-options"] == "DENY");
+    BOOST_TEST(headers["cross-origin-resource-policy"] == "same-origin");
     BOOST_TEST(headers["referrer-policy"] == "no-referrer");
     BOOST_TEST(!headers.contains("set-cookie"));
     BOOST_TEST(!headers.contains("access-control-allow-origin"));
@@ -149,8 +158,9 @@ BOOST_AUTO_TEST_CASE(an_address_that_others_reach_has_to_be_allowed) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_address_is_refused) {
-  for (const auto* address : {"", "9187", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "::1:80",
-                              "example.com:80", "unix:", "unix:relative"}) {
+  for (const auto* address :
+       {"", "9187", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:80x", "::1:80",
+        "example.com:80", "unix:", "unix:relative"}) {
     const auto error = error_of([&] { start({.address = address}); });
     BOOST_CHECK_MESSAGE(error.kind() == ErrorKind::usage, address);
   }
@@ -161,7 +171,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_address_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(garbage_is_answered_and_closed) {
-  BOOST_TEST(status_of(send("\x16\x03\x01\x02 hello over tls")) == 400);
+  const auto refusal = send("\x16\x03\x01\x02 hello over tls");
+  BOOST_TEST(status_of(refusal) == 400);
+  BOOST_TEST(refusal.find("(connection broken)") == std::string::npos);
   BOOST_TEST(status_of(send("GARBAGE\r\n\r\n")) == 400);
   BOOST_TEST(status_of(send("GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n")) == 400);
   BOOST_TEST(status_of(send("GET / HTTP/1.1\r\nno colon here\r\n\r\n")) >= 400);
@@ -188,6 +200,8 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_is_sent_away) {
 
 BOOST_AUTO_TEST_CASE(slow_clients_keep_nobody_waiting) {
   const auto silent = crowd_at(*this, 200);
+  const auto blank = crowd_at(*this, 8);
+  blank.say("\r\n\r\n");  // Line breaks before a request that does not come.
   const auto slow = crowd_at(*this, 200);
   slow.say("GET /metrics HTTP/1.1\r\nHost: loc");
   BOOST_TEST(ask("/metrics").status == 200);
@@ -195,18 +209,31 @@ BOOST_AUTO_TEST_CASE(slow_clients_keep_nobody_waiting) {
   BOOST_TEST(ask("/metrics").status == 200);
   // Whoever came first had to go, and not the last ones, who go on.
   slow.say("lhost\r\n\r\n");
-  char first = 0;
-  BOOST_TEST(::recv(slow.descriptors.back(), &first, 1, 0) == 1);
-  BOOST_TEST(::recv(silent.descriptors.front(), &first, 1, 0) == 0);
+  std::string answer(12, '\0');
+  ::recv(slow.descriptors.back(), answer.data(), answer.size(), MSG_WAITALL);
+  BOOST_TEST(answer == "HTTP/1.1 200");
+  BOOST_TEST(::recv(silent.descriptors.front(), answer.data(), 1, 0) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(clients_who_do_not_read_keep_nobody_waiting) {
-  change([](auto& overview) {
-    for (int i = 0; i < 50; ++i) overview.convergers.push_back(well("c" + std::to_string(i)));
-  });
-  const auto deaf = crowd_at(*this, 200);
+  add_convergers(*this, 150);
+  // More than a Unix socket takes by itself; it can be given at least twice as much.
+  BOOST_REQUIRE(ask("/metrics").body.size() > 212'992);
+  start({.address = "unix:" + (journal.directory / "status.sock").string(),
+         .limits = {.sending = std::chrono::minutes(1)}});
+  const auto deaf = crowd_at(*this, 100);
   deaf.say(head_of("/metrics", "localhost"));
   BOOST_TEST(ask("/metrics").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_takes_too_little_of_an_answer_is_given_up) {
+  add_convergers(*this, 2000);
+  BOOST_REQUIRE(ask("/metrics").body.size() > 3'000'000);  // More than it can be given.
+  start({.address = "unix:" + (journal.directory / "status.sock").string(),
+         .limits = {.sending = std::chrono::milliseconds(10)}});
+  const auto deaf = crowd_at(*this, 8);
+  deaf.say(head_of("/metrics", "localhost"));
+  BOOST_TEST(ask("/healthz").status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(without_descriptors_it_goes_on_when_there_are_some) {
