@@ -99,10 +99,11 @@ bool Daemon::converges() const {
   return eventually([this] { return left_to_do() == "0"; });
 }
 
-void Daemon::terminate_sessions(const std::string& condition) const {
-  sql("select count(pg_terminate_backend(pid)) from pg_stat_activity where "
-      "datname = current_database() and application_name = 'converge' and " +
-      condition);
+int Daemon::terminate_sessions(const std::string& condition) const {
+  return std::stoi(
+      sql("select count(pg_terminate_backend(pid)) from pg_stat_activity where "
+          "datname = current_database() and application_name = 'converge' and " +
+          condition));
 }
 
 }  // namespace converge::tests

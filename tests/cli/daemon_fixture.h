@@ -65,8 +65,8 @@ struct Daemon : Cli {
   void define_archive(const std::string& settings) const;
   /// Waits until nothing is left to do.
   bool converges() const;
-  /// Ends every session of converge's in the database but those that listen and hold locks, or all.
-  void terminate_sessions(const std::string& condition = "true") const;
+  /// Ends converge's sessions in the database for which the condition holds; returns their number.
+  int terminate_sessions(const std::string& condition) const;
 };
 
 /// Without a status server, so that daemons do not meet at a port.

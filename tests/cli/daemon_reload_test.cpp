@@ -66,6 +66,8 @@ BOOST_AUTO_TEST_CASE(files_may_be_added_removed_and_renamed) {
   reload(service);
   BOOST_TEST(converges());
   BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(ask_journal("select distinct converger from inconsistency where subject = '2'") ==
+             "later");
   require_agreement();
 }
 
@@ -83,9 +85,10 @@ BOOST_AUTO_TEST_CASE(a_new_configuration_takes_effect_without_a_restart) {
   Service service(*this, kQuiet);
   archive_accounts("id = 1");
   BOOST_REQUIRE(converges());
-  const std::string other = (directory / "other" / "journal.db").string();
-  directory.write("daemon.toml", std::string("[daemon]\nworkers = 1\n") + kQuiet);
+  const auto socket = directory / "status.sock";
+  directory.write("daemon.toml", "[daemon]\nstatus = \"unix:" + socket.string() + "\"\n");
   reload(service);
+  BOOST_TEST(contains(call({"status"}).out, "at unix:" + socket.string()));
   archive_accounts("id = 2");
   BOOST_TEST(converges());
   BOOST_TEST(service.stop().status == 0);
