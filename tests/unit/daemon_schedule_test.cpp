@@ -153,6 +153,13 @@ BOOST_AUTO_TEST_CASE(a_retry_keeps_what_it_was_woken_for_and_backs_off) {
   BOOST_TEST((*schedule.due(unit("flag")) >= now + milliseconds(2500)));
 }
 
+BOOST_AUTO_TEST_CASE(a_retry_of_a_whole_pass_is_whole_whatever_comes_meanwhile) {
+  schedule.wake("flag", "", start + seconds(1));
+  run("flag", start + seconds(1), {.retry = Finish::Retry::soon});
+  schedule.wake("flag", "7", start + seconds(1));
+  BOOST_TEST(run("flag", start + seconds(2)).subjects.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_failure_is_tried_again_at_its_interval_but_soon_when_it_was_woken) {
   run("sweep", start + seconds(10), {.retry = Finish::Retry::later});
   BOOST_TEST((*schedule.due(unit("sweep")) == start + seconds(20)));

@@ -75,9 +75,10 @@ void StatusFixture::change(const std::function<void(daemon::Overview&)>& how) {
 }
 
 HttpAnswer StatusFixture::ask(const std::string& path, const std::string& method) const {
-  const Poco::Net::StreamSocket socket(socket_address(address()));
+  Poco::Net::StreamSocket socket(socket_address(address()));
+  // Of the socket, because the session's own is for connections that it makes.
+  socket.setReceiveTimeout(Poco::Timespan(kPatience.count(), 0));
   Poco::Net::HTTPClientSession session(socket);
-  session.setTimeout(Poco::Timespan(kPatience.count(), 0));
   Poco::Net::HTTPRequest request(method, path, Poco::Net::HTTPMessage::HTTP_1_1);
   request.setHost(address().starts_with("unix:") ? "localhost" : address());
   session.sendRequest(request);

@@ -24,6 +24,10 @@ struct HttpAnswer {
 class StatusFixture {
  public:
   StatusFixture();
+  /// Ends the server first: it may still be making an answer from what is here.
+  ~StatusFixture() { server.reset(); }
+  StatusFixture(const StatusFixture&) = delete;
+  StatusFixture& operator=(const StatusFixture&) = delete;
 
   /// Starts it, or again with other options; the journal is the fixture's.
   void start(daemon::StatusServerOptions options);
