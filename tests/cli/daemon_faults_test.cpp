@@ -52,6 +52,8 @@ BOOST_AUTO_TEST_CASE(a_restart_of_the_server_is_waited_for) {
     cluster.start();
     BOOST_TEST_CONTEXT(service.log()) { BOOST_TEST(converges()); }
   }
+  archive_accounts("id = 4");  // It listens again.
+  BOOST_TEST(converges());
   BOOST_TEST(service.stop().status == 0);
   const auto told = lines(service.log());
   BOOST_TEST(std::count_if(told.begin(), told.end(), [](const auto& line) {
@@ -163,6 +165,21 @@ BOOST_AUTO_TEST_CASE(a_full_disk_of_the_journal_stops_it_until_there_is_room) {
   service.limit_file_size(std::nullopt);
   BOOST_TEST(converges());
   BOOST_TEST(service.logs("it is over, converging again"));
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(an_outcome_that_found_no_room_is_told_when_there_is_some) {
+  guard_commits("new.account_id = 1");
+  Bystander bystander(*this, kCommitLock);
+  Service service(*this, kQuiet);
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  service.limit_file_size(std::filesystem::file_size(journal.string() + "-wal"));
+  bystander.end();
+  BOOST_TEST(service.logs("nothing is converged until this is over"));
+  service.limit_file_size(std::nullopt);
+  BOOST_TEST(eventually([this] { return ask_journal("select count(*) from unsettled") == "0"; }));
   BOOST_TEST(service.stop().status == 0);
   require_agreement();
 }

@@ -16,6 +16,17 @@ struct DaemonHosts : Daemon {
   Environment journal_of(const std::string& host) const {
     return {{"CONVERGE_JOURNAL", (directory / host / "journal.db").string()}};
   }
+  /// And with one more converger, which sees to account 4 alone.
+  Environment with_other(const std::string& host) const {
+    const std::filesystem::path own = std::filesystem::path(host) / "convergers";
+    std::string other = archiver("-- every: 1h\n-- listen: account_archived\n");
+    other.insert(other.find(" order by id;"), " and id = 4");
+    directory.write(own / "other.sql", other);
+    directory.write(own / "archive.sql", read_text(convergers / "archive.sql"));
+    auto changed = journal_of(host);
+    changed["CONVERGE_CONVERGERS"] = (directory / own.string()).string();
+    return changed;
+  }
   /// By what its journal knows to be committed, which is a moment after the database.
   int corrected_by(const std::string& host) const {
     const auto file = directory / host / "journal.db";
@@ -40,17 +51,21 @@ BOOST_AUTO_TEST_CASE(one_host_converges_and_the_other_takes_over_when_it_dies) {
   Service first(*this, kQuiet, journal_of("first"), "first");
   archive_accounts("id = 1");
   BOOST_REQUIRE(converges());
-  Service second(*this, kQuiet, journal_of("second"), "second");
-  archive_accounts("id = 2");
+  Service second(*this, std::string("workers = 1\n") + kQuiet, with_other("second"), "second");
+  first.signal(SIGSTOP);
+  archive_accounts("id in (2, 4)");
+  // With one worker, the other's pass would come after one that is the first host's.
+  BOOST_TEST(eventually([this] { return left_to_do() == "3"; }));
+  first.signal(SIGCONT);
   BOOST_REQUIRE(converges());
   BOOST_TEST(eventually([this] { return corrected_by("first") == 2; }));
-  BOOST_TEST(corrected_by("second") == 0);
+  BOOST_TEST(corrected_by("second") == 1);
 
   first.signal(SIGKILL);
   first.wait();
   archive_accounts("id = 3");
   BOOST_TEST(converges());
-  BOOST_TEST(eventually([this] { return corrected_by("second") == 1; }));
+  BOOST_TEST(eventually([this] { return corrected_by("second") == 2; }));
   BOOST_TEST(second.stop().status == 0);
 }
 
