@@ -114,6 +114,23 @@ BOOST_AUTO_TEST_CASE(schema_that_changes_between_passes_is_met) {
   BOOST_TEST(journaled("select count(*) from unsettled") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(key_of_another_type_is_met) {
+  archived_accounts(4);
+  sql("alter table cluster drop constraint cluster_account_id_fkey;"
+      "alter table api_key drop constraint api_key_account_id_fkey");
+  for (const std::string settings : {"", "-- chunk: 1", "-- limit: 9"}) {
+    define("archive", archive_clusters(settings));
+    first("archive", 2);
+    for (const std::string type : {"text", "bigint"}) {
+      sql("alter table cluster alter account_id type " + type + " using account_id::" + type +
+          "; alter table account alter id type " + type + " using id::" + type +
+          "; update cluster set archived_at = null");
+      BOOST_TEST(summary(again()) == "converged: 4 of 4 corrected, 4 changes, 0 failed",
+                 settings << " " << type);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(schema_that_no_longer_fits_fails_clearly_and_is_looked_at_again) {
   archived_accounts(2);
   define("archive", archive_clusters());

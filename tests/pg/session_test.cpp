@@ -87,6 +87,8 @@ BOOST_AUTO_TEST_CASE(settings_are_in_force) {
   BOOST_TEST(ask(session, "show statement_timeout") == "77ms");
   transaction.rollback();
   BOOST_TEST(ask(session, "show statement_timeout") == "10s");
+  Transaction(session).commit();
+  BOOST_TEST(ask(session, "show statement_timeout") == "10s");
 }
 
 BOOST_AUTO_TEST_CASE(settings_of_the_role_do_not_change_how_values_are_written) {
