@@ -67,6 +67,16 @@ BOOST_AUTO_TEST_CASE(a_payload_that_is_no_key_wakes_it_for_all) {
   BOOST_TEST(service.stop().status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_has_to_settle_is_corrected_as_soon_as_it_has) {
+  add_accounts(1);
+  define_archive("-- every: 1h\n-- settle: 200ms\n");
+  archive_accounts();
+  Service service(*this, kQuiet);
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
 BOOST_AUTO_TEST_CASE(a_notification_during_a_pass_is_answered_by_one_more) {
   add_accounts(2);
   guard_commits("new.account_id = 1");
