@@ -12,7 +12,7 @@ using namespace converge;
 using namespace converge::daemon;
 using Retry = Finish::Retry;
 
-Retry retry_after(engine::PassResult result) { return finish_of({}, result).retry; }
+Retry retry_after(const engine::PassResult& result) { return finish_of({}, result).retry; }
 
 engine::PassResult failed(ErrorKind kind, const std::string& sqlstate = "") {
   engine::PassResult result;
