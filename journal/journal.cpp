@@ -133,6 +133,10 @@ std::int64_t Journal::append(PassId& pass, Entry entry) {
   return implementation_->append(pass, std::move(entry));
 }
 
+void Journal::time_writes(std::function<void(std::chrono::microseconds)> told) {
+  implementation_->session_.time_writes(std::move(told));
+}
+
 void Journal::flush() { implementation_->session_.flush(); }
 
 std::vector<Unsettled> Journal::unsettled() {

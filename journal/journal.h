@@ -3,6 +3,7 @@
 #include "journal/control.h"
 #include "journal/entry.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -96,6 +97,10 @@ class Journal {
 
   /// Appends one entry durably, after queued outcomes; gives `pass` its id when it has none.
   std::int64_t append(PassId& pass, Entry entry);
+
+  /// Has `told` called with the time that each durable write took, waiting for others included. It
+  /// must not call the journal. To be set before the journal is used.
+  void time_writes(std::function<void(std::chrono::microseconds)> told);
 
   /// Writes queued outcomes and passes. To be called now and then, and at the end.
   void flush();

@@ -171,22 +171,26 @@ void Session::leave_old_journal() {
 // Writing.
 
 void Session::write(const std::function<void(Writer&)>& body) {
+  const auto began = Clock::now();
   const std::scoped_lock guard(connection_mutex_);
-  write_while_locked(body, kLongWalFrames);
+  write_while_locked(body, kLongWalFrames, began);
 }
 
 void Session::write_pending(const std::function<std::int64_t(Writer&)>& body) {
+  const auto began = Clock::now();
   const std::scoped_lock guard(connection_mutex_);
   std::int64_t seq = 0;
-  write_while_locked([&](Writer& writer) { seq = body(writer); }, kLongestWalFrames);
+  write_while_locked([&](Writer& writer) { seq = body(writer); }, kLongestWalFrames, began);
   const std::scoped_lock queue_guard(queue_mutex_);
   open_.insert(seq);
 }
 
-void Session::write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames) {
+void Session::write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames,
+                                 Clock::time_point began) {
   const FileLock lock(file_);
   connect();
   transact(body);
+  write_took_(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began));
   checkpoint_after(long_wal_frames);
 }
 

@@ -4,7 +4,9 @@
 #include "journal/entry.h"
 #include "journal/journal.h"
 #include "journal/writer.h"
+#include "src/base/clock.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -43,6 +45,10 @@ class Session {
 
   void register_definition(const DefinitionId& id, const std::string& text);
 
+  /// As `Journal::time_writes`.
+  void time_writes(std::function<void(std::chrono::microseconds)> told) {
+    write_took_ = std::move(told);
+  }
   /// Calls `body` within one durable write transaction, after the queued outcomes. When `body`
   /// throws, nothing was written; when anything else does, the connection is dropped.
   void write(const std::function<void(Writer&)>& body);
@@ -74,7 +80,8 @@ class Session {
   void transact(const std::function<void(Writer&)>& body);
   void write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued);
   [[noreturn]] void give_up(const SQLite::Exception& error);
-  void write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames);
+  void write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames,
+                          Clock::time_point began);
   void watch_wal();
   void checkpoint_after(int frames) noexcept;
   bool queue_if_open(QueuedOutcome& outcome, bool is_known_open);
@@ -86,6 +93,7 @@ class Session {
   const std::filesystem::path file_;
   const std::string actor_;
   const std::function<void(const std::string&)> notice_;
+  std::function<void(std::chrono::microseconds)> write_took_ = [](auto) {};
 
   std::mutex connection_mutex_;  // Taken before `queue_mutex_`, for the connection and the texts.
   std::optional<FileIdentity> identity_;  // Of the file that is open.

@@ -88,6 +88,7 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
                .metrics = metrics_,
                .failed = [this](const Error& error) { told_failure(error); }},
               config_.daemon.workers) {
+  journal_.time_writes([this](auto duration) { metrics_.appended(duration); });
   require_alone(config_.journal);
   log_changes(passes_.load(config_.convergers));
   troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");

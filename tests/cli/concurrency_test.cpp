@@ -130,7 +130,7 @@ struct Interrupted : Concurrency {
     const auto result = run.wait();
     BOOST_TEST(result.status == 1);
     BOOST_TEST(result.signal == 0);
-    BOOST_TEST(contains(result.out, "archive  failed: "));
+    BOOST_TEST(contains(result.out, "archive  interrupted: "));
     BOOST_TEST(contains(result.err, "converge: error: archive: interrupted: "));
     BOOST_TEST(contains(result.err, " of 30 subjects examined\n"));
     BOOST_TEST(contains(result.err,

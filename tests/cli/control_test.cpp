@@ -115,8 +115,8 @@ BOOST_AUTO_TEST_CASE(list_shows_what_is_paused_in_quarantine_failing_or_silent) 
   begin_journal();
   quarantine("7", "0");
   tamper(
-      "insert into last_pass values ('archive', 1000000, 'unchanged', 0, 0, 0, ''),"
-      " ('other', 1000000, 'failed', 0, 0, 4, 'no way in')");
+      "insert into last_pass values ('archive', 1000000, 'unchanged', 0, 0, 0, '', 1000000),"
+      " ('other', 1000000, 'failed', 0, 0, 4, 'no way in', 0)");
   auto list = call({"list"});
   BOOST_TEST(list.status == 0);
   const auto rows = lines(list.out);

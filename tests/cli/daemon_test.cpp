@@ -160,6 +160,38 @@ BOOST_AUTO_TEST_CASE(status_asks_it_over_its_socket_and_knows_when_it_is_gone) {
   BOOST_TEST(contains(status().out, "the daemon does not run here"));
 }
 
+BOOST_AUTO_TEST_CASE(its_metrics_tell_what_it_did) {
+  const auto socket = directory / "status.sock";
+  Service service(*this, "status = \"unix:" + socket.string() + "\"\n");
+  BOOST_REQUIRE(service.logs("convergers added"));
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  const auto metrics = directory / "metrics";
+  const std::vector<std::string> ask = {"curl",
+                                        "-s",
+                                        "-o",
+                                        metrics.string(),
+                                        "--unix-socket",
+                                        socket.string(),
+                                        "http://localhost/metrics"};
+  // The pass is counted after its COMMIT, and the journal's writes as they are done.
+  BOOST_TEST(
+      eventually([&] {
+        run_command(ask);
+        const std::string text = read_text(metrics);
+        return contains(text,
+                        "converge_passes_total{converger=\"archive\",outcome=\"converged\"} 1\n") &&
+               contains(text, "converge_changes_total{converger=\"archive\"} 3\n") &&
+               !contains(text, "converge_journal_append_seconds_count 0\n") &&
+               contains(text, "converge_journal_append_seconds_count ");
+      }),
+      read_text(metrics));
+  const auto checked =
+      run_command({"sh", "-c", "promtool check metrics <\"$0\"", metrics.string()});
+  BOOST_TEST(checked.status == 0, checked.out + checked.err);
+  BOOST_TEST(service.stop().status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_second_daemon_on_the_same_journal_is_refused) {
   Service service(*this, kQuiet);
   Service second(*this, kQuiet, {}, "second");

@@ -21,7 +21,7 @@ struct Status : Cli {
   }
   void last_pass(const std::string& outcome, const std::string& seconds_ago) const {
     tamper("insert or replace into last_pass values ('archive', (unixepoch() - " + seconds_ago +
-           ") * 1000000, '" + outcome + "', 0, 0, 1, 'no way in')");
+           ") * 1000000, '" + outcome + "', 0, 0, 1, 'no way in', 0)");
   }
   /// As a daemon would leave it; this process stands for a live one.
   void service(std::int64_t pid, const std::string& address) const {

@@ -68,10 +68,11 @@ BOOST_AUTO_TEST_CASE(keys_of_any_type_and_spelling_narrow_a_pass) {
   for (const auto& [column, key] : keys) {
     BOOST_TEST_CONTEXT(column << " " << key) {
       sql("update thing set done = false");
-      define("things_" + column, "-- find:\nselect " + column +
-                                     " as key, done from thing;\n-- step: do\nupdate thing set "
-                                     "done = true from subject where thing." +
-                                     column + " = subject.key and not thing.done returning key");
+      define("things_" + column,
+             fmt::format("-- find:\nselect {0} as key, done from thing;\n-- step: do\n"
+                         "update thing set done = true from subject "
+                         "where thing.{0} = subject.key and not thing.done returning key",
+                         column));
       const auto result = run("things_" + column, {.subjects = {key}});
       BOOST_TEST(result.changes == 1);
       BOOST_TEST(result.inconsistencies == 1);

@@ -25,15 +25,15 @@ BOOST_AUTO_TEST_CASE(passes_that_disagree_on_the_number_of_shards_exclude_each_o
   archived_accounts(3);
   const std::vector<std::pair<std::string, std::string>> pairs = {
       {"", "-- shards: 2"}, {"-- shards: 2", ""}, {"-- shards: 2", "-- shards: 3"}};
-  for (const auto& [first, second] : pairs) {
-    BOOST_TEST_CONTEXT(first << " and then " << second) {
+  for (const auto& pair : pairs) {
+    BOOST_TEST_CONTEXT(pair.first << " and then " << pair.second) {
       sql("update cluster set archived_at = null");
       const auto in_the_way = [&] {
-        define("archive", archive_clusters(second));
+        define("archive", archive_clusters(pair.second));
         return run("archive");
       };
       std::string others;
-      define("archive", archive_clusters(first));
+      define("archive", archive_clusters(pair.first));
       const auto result = run("archive", {.observer = {.corrected = [&](const auto&) {
                                             others += engine::name_of(in_the_way().outcome);
                                             others += ' ';
