@@ -1,0 +1,44 @@
+#pragma once
+
+#include "src/cli/command.h"
+#include "src/cli/passes.h"
+#include "src/cli/progress.h"
+#include "src/engine/pass.h"
+
+#include <cstdint>
+#include <string>
+
+namespace converge::cli {
+
+/// Prints one pass while it runs and when it is done.
+class PassPrinter {
+ public:
+  PassPrinter(std::string name, const PassRequest& request, const Common& common)
+      : name_(std::move(name)), request_(request), common_(common), progress_(name_) {}
+
+  engine::PassObserver observer() {
+    return {.progress = [this](auto done, auto total) { progress_.show(done, total); },
+            .failed = [this](const auto& subject, const auto& label,
+                             const auto& error) { failed(subject, label, error); },
+            .corrected = [this](const auto& record) { corrected(record); }};
+  }
+
+  void result(const engine::PassResult& result, const engine::PassContext& context);
+
+ private:
+  void failed(const std::string& subject, const std::string& label, const Error& error);
+  void corrected(const journal::Inconsistency& record);
+  std::string sentence(const engine::PassResult& result) const;
+  static std::string held_text(const journal::Hold& hold);
+  void print_hold(const journal::Hold& hold) const;
+  void print_pause(const journal::Pause& pause) const;
+
+  std::string name_;
+  const PassRequest& request_;
+  const Common& common_;
+  Progress progress_;
+  std::int64_t failures_ = 0;
+  std::int64_t corrections_ = 0;
+};
+
+}  // namespace converge::cli
