@@ -357,40 +357,12 @@ std::vector<engine::StepChanges> SqlConverger::step_changes(
   return changes;
 }
 
-/// With a plain parameter, unlike with an array, the server soon plans a statement for good: that
-/// is most of what one subject costs it.
-std::vector<postgres::Call> SqlConverger::calls_for_one(postgres::Session& session,
-                                                        const engine::Subjects& key) const {
-  const std::string column = postgres::quote_name(columns_.front());
-  const std::string& type = types_.front().name;
-  const std::vector<std::string> parameters = {std::string(key.key(0))};
-  std::vector<postgres::Call> calls = {
-      {.statement = statement_name("one"), .parameters = parameters, .what = "find"}};
-  session.prepare(
-      calls.front().statement,
-      find_query(columns_.size(), fmt::format("where converge_find.{} = $1::{}", column, type)));
-  const std::string relation = fmt::format("subject ({}) as (select $1::{})", column, type);
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    const Statement& statement = definition_.steps[step];
-    calls.push_back({.statement = statement_name(fmt::format("one{}", step)),
-                     .parameters = parameters,
-                     .what = "step " + statement.title});
-    session.prepare(calls.back().statement, with_relation(statement.sql, relation));
-  }
-  return calls;
-}
-
 std::optional<engine::Converged> SqlConverger::find_and_converge(
     postgres::Transaction& transaction, const engine::Subjects& keys) const {
   const auto needs_key_alone = [](const auto& columns) { return columns.size() == 1; };
   if (!std::all_of(step_columns_.begin(), step_columns_.end(), needs_key_alone)) return {};
-  std::vector<postgres::Call> calls;
-  if (keys.size() == 1) {
-    calls = calls_for_one(transaction.session(), keys);
-  } else {
-    calls = step_calls(keys);
-    calls.insert(calls.begin(), find_again_call(keys));
-  }
+  auto calls = step_calls(keys);
+  calls.insert(calls.begin(), find_again_call(keys));
   auto rows = transaction.execute_all(std::move(calls));
   engine::Subjects found(rows.front());
   rows.erase(rows.begin());

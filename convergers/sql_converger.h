@@ -57,8 +57,6 @@ class SqlConverger : public engine::Converger {
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
   std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_name(std::string_view part) const;
-  std::vector<postgres::Call> calls_for_one(postgres::Session& session,
-                                            const engine::Subjects& key) const;
   postgres::Call find_again_call(const engine::Subjects& known) const;
   std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows) const;
   std::vector<postgres::Call> step_calls(const engine::Subjects& subjects) const;
