@@ -286,7 +286,8 @@ Overview Daemon::overview() const {
   overview.journal_bytes = unknown ? 0 : static_cast<std::int64_t>(bytes);
   const journal::State state = operators_ ? operators_->state() : journal::State{};
   overview.journal_entries = operators_ ? operators_->head_seq() : 0;
-  overview.convergers = survey(passes_, state, overview.now_us);
+  const bool able = overview.connected && !troubles_.has(Troubles::Cause::journal);
+  overview.convergers = survey(passes_, state, overview.now_us, able);
   return overview;
 }
 

@@ -115,7 +115,7 @@ std::map<Unit, UnitState> Passes::units() const {
   const std::lock_guard lock(mutex_);
   std::map<Unit, UnitState> states;
   for (const auto& [unit, timing] : definitions_.units()) {
-    states[unit] = {.owned = schedule_.owns(unit),
+    states[unit] = {.owned_since = schedule_.owned_since(unit),
                     .running = running_.contains(unit),
                     .due = schedule_.due(unit)};
   }

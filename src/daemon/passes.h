@@ -32,7 +32,7 @@ struct Running {
 
 /// What is known of a unit besides its definition.
 struct UnitState {
-  bool owned = false;
+  std::optional<Clock::time_point> owned_since;  ///< Nullopt: this host does not own it.
   bool running = false;
   std::optional<Clock::time_point> due;
 };

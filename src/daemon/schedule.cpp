@@ -72,12 +72,14 @@ void Schedule::own(const Unit& unit, bool owned, Time now) {
   const auto found = entries_.find(unit);
   if (found == entries_.end() || found->second.owned == owned) return;
   found->second.owned = owned;
+  found->second.owned_since = now;
   if (owned) wake_entry(found->second, "", now);
 }
 
-bool Schedule::owns(const Unit& unit) const {
+std::optional<Schedule::Time> Schedule::owned_since(const Unit& unit) const {
   const auto found = entries_.find(unit);
-  return found != entries_.end() && found->second.owned;
+  if (found == entries_.end() || !found->second.owned) return std::nullopt;
+  return found->second.owned_since;
 }
 
 /// When a unit that is not running can be run; nullopt: not before something happens.

@@ -71,7 +71,8 @@ class Schedule {
 
   /// What this host has become the owner of is due at once.
   void own(const Unit& unit, bool owned, Time now);
-  bool owns(const Unit& unit) const;
+  /// Since when this host owns it; nullopt: it does not.
+  std::optional<Time> owned_since(const Unit& unit) const;
 
   /// The next pass to run, if any is due; it counts as running until `finish`.
   std::optional<Job> take(Time now);
@@ -86,6 +87,7 @@ class Schedule {
   struct Entry {
     Timing timing;
     bool owned = false;
+    Time owned_since{};
     bool running = false;
     std::optional<Time> due;
     Time not_before{};  ///< Backing off.

@@ -26,17 +26,23 @@ std::int64_t wall_us(Clock::time_point time, std::int64_t now_us) {
          std::chrono::duration_cast<std::chrono::microseconds>(time - Clock::now()).count();
 }
 
-void add_units(ConvergerOverview& one, const std::map<Unit, UnitState>& units,
-               std::int64_t now_us) {
-  one.owned = false;
+/// What the units of a converger say of it, and since when this host owns the first of them.
+std::int64_t add_units(ConvergerOverview& one, const std::map<Unit, UnitState>& units,
+                       std::int64_t now_us) {
+  std::int64_t since_us = 0;
   for (const auto& [unit, state] : units) {
     if (unit.converger != one.name) continue;
-    one.owned = one.owned || state.owned;
+    if (state.owned_since) {
+      const std::int64_t owned_us = wall_us(*state.owned_since, now_us);
+      since_us = since_us == 0 ? owned_us : std::min(since_us, owned_us);
+    }
     one.running = one.running || state.running;
     if (!state.due) continue;
     const std::int64_t due_us = std::max(wall_us(*state.due, now_us), now_us);
     one.next_us = std::min(one.next_us.value_or(due_us), due_us);
   }
+  one.owned = since_us != 0;
+  return since_us;
 }
 
 void add_memory(ConvergerOverview& one, const journal::State& state) {
@@ -56,7 +62,7 @@ void add_memory(ConvergerOverview& one, const journal::State& state) {
 }  // namespace
 
 std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state,
-                                      std::int64_t now_us) {
+                                      std::int64_t now_us, bool able) {
   passes.add_last(state.last_passes);
   const auto units = passes.units();
   std::vector<ConvergerOverview> all;
@@ -67,12 +73,15 @@ std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state
     one.description = profile.description;
     one.schedule = schedule_of(profile.settings);
     one.every = profile.settings.every;
-    const engine::Condition condition = engine::condition_of(profile.settings, name, state, now_us);
+    const std::int64_t since_us = add_units(one, units, now_us);
+    const engine::Watch watch{
+        .since_us = since_us, .running = one.running, .elsewhere = able && !one.owned};
+    const engine::Condition condition =
+        engine::condition_of(profile.settings, name, state, now_us, watch);
     one.state = condition.state;
     one.why = condition.why;
     one.resolve = condition.resolve;
     one.quarantined = condition.quarantined;
-    add_units(one, units, now_us);
     add_memory(one, state);
     all.push_back(std::move(one));
   }

@@ -63,18 +63,22 @@ void tell_failure(Condition& condition, const std::string& name, const journal::
   condition.resolve = "converge journal --converger " + shell_word(name);
 }
 
-bool is_silent(const Settings& settings, const journal::LastPass& last, std::int64_t now_us) {
-  if (!settings.every) return false;
+bool is_silent(const Settings& settings, const journal::LastPass* last, const Watch& watch,
+               std::int64_t now_us) {
+  if (!settings.every || watch.running || watch.elsewhere) return false;
+  const auto since_us = std::max(last == nullptr ? 0 : last->time_us, watch.since_us);
   const auto longest = std::max<std::chrono::microseconds>(3 * *settings.every, kLeastSilence);
-  return now_us - last.time_us > longest.count();
+  return since_us != 0 && now_us - since_us > longest.count();
 }
 
 void tell_silence(Condition& condition, const std::string& name, const Settings& settings,
-                  const journal::LastPass& last) {
+                  const journal::LastPass* last, const Watch& watch) {
   condition.state = "silent";
-  condition.since_us = last.time_us;
-  condition.why = fmt::format("its last pass was at {}, and one is due every {}",
-                              format_local(last.time_us), format_duration(*settings.every));
+  condition.since_us = last == nullptr ? watch.since_us : last->time_us;
+  condition.why = fmt::format(
+      "{} {}, and one is due every {}",
+      last == nullptr ? "no pass has ended since it came to this host at" : "its last pass was at",
+      format_local(condition.since_us), format_duration(*settings.every));
   condition.resolve = "converge run " + shell_word(name);
 }
 
@@ -101,7 +105,7 @@ void tell_quarantine(Condition& condition, const std::string& name,
 }  // namespace
 
 Condition condition_of(const Settings& settings, const std::string& name,
-                       const journal::State& state, std::int64_t now_us) {
+                       const journal::State& state, std::int64_t now_us, const Watch& watch) {
   const auto subjects = quarantined_of(state, name);
   const auto* last = last_pass_of(state, name);
   const auto hold = state.holds.find(name);
@@ -117,10 +121,10 @@ Condition condition_of(const Settings& settings, const std::string& name,
   }
   if (hold != state.holds.end() && !hold->second.released) {
     tell_hold(condition, name, hold->second);
-  } else if (last != nullptr && last->outcome == "failed") {
+  } else if (last != nullptr && last->outcome == "failed" && !watch.elsewhere) {
     tell_failure(condition, name, *last, subjects);
-  } else if (last != nullptr && is_silent(settings, *last, now_us)) {
-    tell_silence(condition, name, settings, *last);
+  } else if (is_silent(settings, last, watch, now_us)) {
+    tell_silence(condition, name, settings, last, watch);
   } else if (!subjects.empty()) {
     tell_quarantine(condition, name, subjects);
   }

@@ -36,6 +36,11 @@ struct DaemonHosts : Daemon {
                      "select count(*) from inconsistency where outcome = 'committed'"});
     return std::stoi(result.out);
   }
+  std::string socket() const { return (directory / "status.sock").string(); }
+  /// What the status server at that socket answers.
+  std::string ask(const std::string& path) const {
+    return run_command({"curl", "-s", "--unix-socket", socket(), "http://localhost" + path}).out;
+  }
   /// The locks of owners of converge's that are held.
   std::string owners() const {
     return sql(
@@ -66,6 +71,31 @@ BOOST_AUTO_TEST_CASE(one_host_converges_and_the_other_takes_over_when_it_dies) {
   archive_accounts("id = 3");
   BOOST_TEST(converges());
   BOOST_TEST(eventually([this] { return corrected_by("second") == 2; }));
+  BOOST_TEST(second.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(host_that_stands_by_needs_nobody) {
+  define_archive("-- every: 1s\n");
+  Service first(*this, kQuiet, journal_of("first"), "first");
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  first.signal(SIGKILL);
+  first.wait();
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  archive_accounts("id = 2");
+  BOOST_REQUIRE(converges());
+  // As long ago as it takes to be silent, and a failure, which is not told any more either.
+  const auto file = (directory / "first" / "journal.db").string();
+  const auto aged = run_command(
+      {"sqlite3", file, "update last_pass set time_us = time_us - 3600000000, outcome = 'failed'"});
+  BOOST_REQUIRE(aged.status == 0);
+  Service again(*this, "status = \"unix:" + socket() + "\"\n", journal_of("first"), "first");
+  const auto status = [&] { return call({"status", "--journal", file}); };
+  BOOST_TEST(eventually([&] { return status().status == 0; }));
+  BOOST_TEST(contains(status().out, "on another host"));
+  BOOST_TEST(ask("/readyz") == "ready\n");
+  BOOST_TEST(contains(ask("/metrics"), "converge_silent{converger=\"archive\"} 0"));
+  BOOST_TEST(again.stop().status == 0);
   BOOST_TEST(second.stop().status == 0);
 }
 

@@ -23,8 +23,8 @@ struct ConditionFixture {
     settings.every = std::chrono::seconds(10);
     state.last_passes["a"] = {.converger = "a", .time_us = kNow - kSecond, .outcome = "unchanged"};
   }
-  Condition condition(std::int64_t now_us = kNow) const {
-    return condition_of(settings, "a", state, now_us);
+  Condition condition(std::int64_t now_us = kNow, const Watch& watch = {}) const {
+    return condition_of(settings, "a", state, now_us, watch);
   }
   void pause(const std::string& converger, std::int64_t until_us = 0) {
     state.pauses.push_back({.converger = converger,
@@ -81,6 +81,29 @@ BOOST_AUTO_TEST_CASE(short_period_leaves_the_daemon_time_to_tell) {
 BOOST_AUTO_TEST_CASE(converger_without_a_period_is_never_silent) {
   settings.every.reset();
   BOOST_TEST(condition(2 * kNow).state == "ready");
+}
+
+BOOST_AUTO_TEST_CASE(converger_of_this_host_is_silent_three_periods_after_it_came_here) {
+  const Watch watch{.since_us = kNow};
+  BOOST_TEST(condition(kNow + 30 * kSecond, watch).state == "ready");
+  BOOST_TEST(condition(kNow + 31 * kSecond, watch).state == "silent");
+  state.last_passes.clear();
+  BOOST_TEST(condition(kNow + 30 * kSecond, watch).state == "new");
+  const auto silent = condition(kNow + 31 * kSecond, watch);
+  BOOST_TEST(silent.state == "silent");
+  BOOST_TEST(silent.why == "no pass has ended since it came to this host at " + format_local(kNow) +
+                               ", and one is due every 10s");
+}
+
+BOOST_AUTO_TEST_CASE(long_pass_is_no_silence) {
+  BOOST_TEST(condition(kNow + 3600 * kSecond, {.running = true}).state == "ready");
+}
+
+BOOST_AUTO_TEST_CASE(what_another_host_runs_is_neither_silent_nor_failing_here) {
+  BOOST_TEST(condition(kNow + 3600 * kSecond, {.elsewhere = true}).state == "ready");
+  state.last_passes["a"].outcome = "failed";
+  BOOST_TEST(condition(kNow, {.elsewhere = true}).state == "ready");
+  BOOST_TEST(condition(kNow).state == "failing");
 }
 
 BOOST_AUTO_TEST_CASE(clock_that_was_set_back_makes_nobody_silent) {
