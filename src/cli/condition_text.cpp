@@ -39,10 +39,6 @@ Style style_of_state(std::string_view state) {
   return state == "failing" || state == "broken" || state == "silent" ? Style::bad : Style::warning;
 }
 
-std::string schedule_of(const engine::Settings& settings) {
-  return settings.every ? "every " + format_duration(*settings.every) : "by hand";
-}
-
 std::string time_or_dash(std::int64_t time_us) {
   return time_us == 0 ? "-" : format_local(time_us);
 }

@@ -13,9 +13,6 @@ namespace converge::cli {
 /// How a state is shown.
 Style style_of_state(std::string_view state);
 
-/// `every 10s`, or `by hand`.
-std::string schedule_of(const engine::Settings& settings);
-
 /// A time for people, or a dash for 0.
 std::string time_or_dash(std::int64_t time_us);
 

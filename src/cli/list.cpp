@@ -18,7 +18,7 @@ std::vector<Table::Cell> row(const engine::Profile& profile, const engine::Condi
   const bool ran = found != state.last_passes.end();
   const std::string outcome = ran ? found->second.outcome : "-";
   return {{profile.name, Style::strong},
-          {schedule_of(profile.settings)},
+          {engine::schedule_text(profile.settings)},
           {condition.state, style_of_state(condition.state)},
           {condition.quarantined == 0 ? "-" : fmt::format("{}", condition.quarantined),
            condition.quarantined == 0 ? Style::plain : Style::bad},

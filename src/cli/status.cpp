@@ -23,9 +23,12 @@ struct Daemon {
   std::optional<LiveStatus> status;
   std::string silence;  ///< Why it did not answer.
 
+  /// It ended without taking itself out of the journal: killed, or with its machine.
+  bool is_dead() const { return service && !alive; }
   /// Something about itself that a person has to see to.
   bool needs_person() const {
-    return !silence.empty() || (status && (!status->connected || !status->trouble.empty()));
+    return is_dead() || !silence.empty() ||
+           (status && (!status->connected || !status->trouble.empty()));
   }
   const LiveConverger* converger(const std::string& name) const {
     if (!status) return nullptr;
@@ -89,7 +92,9 @@ std::string daemon_text(const Daemon& daemon) {
   const auto who = fmt::format("process {} since {}", daemon.service->process.pid,
                                format_local(daemon.service->since_us));
   if (!daemon.alive) {
-    return fmt::format("the daemon does not run here: {} ended without a word\n", who);
+    return styled(Style::bad,
+                  fmt::format("the daemon does not run here: {} ended without a word", who)) +
+           ". Start it again: `systemctl start converged`.\n";
   }
   if (!daemon.silence.empty()) {
     return styled(Style::bad, fmt::format("daemon: {}, {}", who, printable(daemon.silence))) + "\n";
@@ -181,6 +186,8 @@ std::string daemon_json(const Daemon& daemon) {
         .add("address", daemon.service->address)
         .add("answers", daemon.status.has_value());
   }
+  line.add("needs_person", daemon.needs_person());
+  if (daemon.is_dead()) line.add("message", "it ended without a word");
   if (!daemon.silence.empty()) line.add("message", daemon.silence);
   if (daemon.status) {
     line.add("connected", daemon.status->connected)

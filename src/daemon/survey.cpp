@@ -3,23 +3,11 @@
 #include "src/base/clock.h"
 #include "src/engine/condition.h"
 
-#include <fmt/core.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 namespace converge::daemon {
 
 namespace {
-
-std::string schedule_of(const engine::Settings& settings) {
-  std::string text = settings.every ? "every " + format_duration(*settings.every) : "by hand";
-  if (!settings.listen.empty()) {
-    text = (settings.every ? text + ", listens" : std::string("listens")) +
-           fmt::format(" on {}", fmt::join(settings.listen, ", "));
-  }
-  return text;
-}
 
 std::int64_t wall_us(Clock::time_point time, std::int64_t now_us) {
   return now_us +
@@ -71,7 +59,7 @@ std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state
     one.name = name;
     one.version = profile.version;
     one.description = profile.description;
-    one.schedule = schedule_of(profile.settings);
+    one.schedule = engine::schedule_text(profile.settings);
     one.every = profile.settings.every;
     const std::int64_t since_us = add_units(one, units, now_us);
     const engine::Watch watch{

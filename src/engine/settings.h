@@ -33,4 +33,7 @@ struct Settings {
   std::vector<std::string> redact;  ///< Columns, likewise.
 };
 
+/// When passes are run, for people: `every 10s, listens on account_archived`, or `by hand`.
+std::string schedule_text(const Settings& settings);
+
 }  // namespace converge::engine

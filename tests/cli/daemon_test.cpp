@@ -185,6 +185,24 @@ BOOST_AUTO_TEST_CASE(its_metrics_tell_what_it_did) {
   BOOST_TEST(service.stop().status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_killed_daemon_needs_a_person_even_where_no_pass_is_due) {
+  define_archive("-- every: never\n-- listen: account_archived\n");
+  add_accounts(1);
+  Service service(*this, kQuiet);
+  archive_accounts();
+  BOOST_REQUIRE(converges());
+  BOOST_TEST(eventually([this] { return call({"status"}).status == 0; }));
+  service.signal(SIGKILL);
+  service.wait();
+  const auto status = call({"status"});
+  BOOST_TEST(status.status == 1);
+  BOOST_TEST(contains(status.out, "the daemon needs a person\n"));
+  BOOST_TEST(contains(call({"list"}).out, "archive  listens on account_archived  "));
+  Service again(*this, kQuiet);
+  BOOST_TEST(again.stop().status == 0);
+  BOOST_TEST(call({"status"}).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_second_daemon_on_the_same_journal_is_refused) {
   Service service(*this, kQuiet);
   Service second(*this, kQuiet, {}, "second");

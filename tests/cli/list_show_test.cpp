@@ -17,10 +17,14 @@ BOOST_AUTO_TEST_CASE(shows_schedule_state_and_last_passes) {
   define("by_hand", archiver("-- every: never\n"));
   const auto before = call({"list"});
   BOOST_TEST(before.status == 0);
-  BOOST_TEST(before.out ==
-             "NAME             SCHEDULE   STATE  QUARANTINE  LAST PASS  OUTCOME  LAST CORRECTION\n"
-             "archive_account  every 10s  new    -           -          -        -\n"
-             "by_hand          by hand    new    -           -          -        -\n");
+  BOOST_TEST(
+      before.out ==
+      "NAME             SCHEDULE                                STATE  QUARANTINE  LAST PASS  "
+      "OUTCOME  LAST CORRECTION\n"
+      "archive_account  every 10s, listens on account_archived  new    -           -          "
+      "-        -\n"
+      "by_hand          by hand                                 new    -           -          "
+      "-        -\n");
   BOOST_TEST(before.err == "");
   BOOST_TEST(!has_journal());
 
@@ -28,10 +32,12 @@ BOOST_AUTO_TEST_CASE(shows_schedule_state_and_last_passes) {
   BOOST_REQUIRE(call({"run", "archive_account"}).status == 0);
   BOOST_REQUIRE(call({"run", "archive_account", "by_hand"}).status == 0);
   BOOST_TEST(timeless(call({"list"}).out) ==
-             "NAME             SCHEDULE   STATE  QUARANTINE  LAST PASS            OUTCOME    "
-             "LAST CORRECTION\n"
-             "archive_account  every 10s  ready  -           TIME  unchanged  TIME\n"
-             "by_hand          by hand    ready  -           TIME  unchanged  -\n");
+             "NAME             SCHEDULE                                STATE  QUARANTINE  "
+             "LAST PASS            OUTCOME    LAST CORRECTION\n"
+             "archive_account  every 10s, listens on account_archived  ready  -           "
+             "TIME  unchanged  TIME\n"
+             "by_hand          by hand                                 ready  -           "
+             "TIME  unchanged  -\n");
   const auto json = lines(call({"list", "-o", "json"}).out);
   BOOST_REQUIRE(json.size() == 2u);
   BOOST_TEST(member(json[0], "converger") == "archive_account");

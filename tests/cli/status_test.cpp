@@ -121,8 +121,11 @@ BOOST_AUTO_TEST_CASE(daemon_that_died_or_does_not_answer_is_told) {
   BOOST_TEST(contains(call({"status"}).out, fmt::format("daemon: process {} since ", ::getpid())));
   service(999'999'999, "127.0.0.1:1");
   const auto dead = call({"status"});
-  BOOST_TEST(dead.status == 0);
+  BOOST_TEST(dead.status == 1);
+  BOOST_TEST(contains(dead.out, "the daemon needs a person\n"));
   BOOST_TEST(contains(dead.out, "the daemon does not run here: process 999999999 since "));
+  BOOST_TEST(contains(dead.out, " ended without a word. Start it again: `systemctl start "));
+  BOOST_TEST(member(lines(call({"status", "-o", "json"}).out).at(0), "needs_person") == "true");
   service(::getpid(), "unix:" + (directory / "none.sock").string());
   const auto silent = call({"status"});
   BOOST_TEST(silent.status == 1);
