@@ -4,10 +4,13 @@
 #include "src/postgres/session.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <initializer_list>
+#include <iterator>
 #include <vector>
 
 namespace converge::convergers {
@@ -15,6 +18,7 @@ namespace {
 
 constexpr const char* kTable = "TABLE_OF_THE_FLAG";
 constexpr const char* kKey = "KEY_COLUMN";
+constexpr const char* kFlag = "FLAG_COLUMN";
 
 /// What may follow a table without being its alias.
 constexpr std::array<std::string_view, 18> kAfterTable = {
@@ -63,13 +67,16 @@ class Words {
     } while (take("."));
     return parts;
   }
-  /// Moves on to a word that stands in no parentheses.
-  void skip_to(std::string_view word) {
+  /// Moves on to one of the words that stands in no parentheses.
+  void skip_to(std::initializer_list<std::string_view> words) {
     for (int depth = 0; !at_end(); ++place_) {
-      if (depth == 0 && at(word)) return;
+      if (depth <= 0 && at_any(words)) return;
       if (at("(")) ++depth;
       if (at(")")) --depth;
     }
+  }
+  bool at_any(std::initializer_list<std::string_view> words) const {
+    return std::any_of(words.begin(), words.end(), [this](auto word) { return at(word); });
   }
 
  private:
@@ -106,6 +113,63 @@ std::string literal(std::string_view text) {
   return quoted + "'";
 }
 
+/// What `name` says of a table that is known as `known_as`: its column; empty where it is
+/// another's.
+std::string column_of(const std::vector<std::string>& name, const std::string& known_as) {
+  const bool is_its =
+      name.size() == 1 || (name.size() > 1 && same_word(name[name.size() - 2], known_as));
+  return is_its ? name.back() : "";
+}
+
+/// The one column that a condition is about: of several, nothing tells which is the flag.
+std::vector<std::string> flag_in_condition(Words words, const std::string& known_as) {
+  if (!words.take("where")) return {};
+  words.take("not");
+  const std::string column = column_of(words.take_name(), known_as);
+  if (column.empty() || words.at("(")) return {};
+  words.skip_to({"and", "or", "union", "intersect", "except"});
+  return words.at_end() ? std::vector{column} : std::vector<std::string>{};
+}
+
+/// The columns that `set a = ..., b = ...` assigns; none where it is written otherwise.
+std::vector<std::string> assigned(Words& words) {
+  std::vector<std::string> columns;
+  if (!words.take("set")) return {};
+  do {
+    const auto name = words.take_name();
+    if (name.size() != 1 || !words.take("=")) return {};
+    columns.push_back(name.front());
+    words.skip_to({",", "from", "where", "returning", ";", "update"});
+  } while (words.take(","));
+  return columns;
+}
+
+/// The table and the flags of the first plain UPDATE in a runbook: of `table` if there is one, of
+/// another otherwise, since there the flag is then.
+Origin update_in(std::string_view runbook, std::string_view table) {
+  Origin first;
+  for (Words words(runbook); !words.at_end();) {
+    words.skip_to({"update"});
+    if (!words.take("update")) break;
+    words.take("only");
+    const auto name = words.take_name();
+    if (!words.at("set")) take_alias(words);
+    Origin update{.table = joined(name), .key = "", .flags = assigned(words)};
+    if (update.flags.empty()) continue;
+    if (same_word(update.table, table)) return update;
+    if (first.table.empty()) first = std::move(update);
+  }
+  return first;
+}
+
+/// `new.a is distinct from old.a`, for any of the flags.
+std::string any_of_flags(const std::vector<std::string>& flags, std::string_view pattern) {
+  std::vector<std::string> conditions;
+  std::transform(flags.begin(), flags.end(), std::back_inserter(conditions),
+                 [&](const auto& flag) { return fmt::format(fmt::runtime(pattern), flag); });
+  return fmt::format("{}", fmt::join(conditions, " or "));
+}
+
 }  // namespace
 
 Origin origin_of(std::string_view find) {
@@ -113,23 +177,30 @@ Origin origin_of(std::string_view find) {
   if (!words.take("select")) return {};
   auto key = words.take_name();
   if (!words.at(",") && !words.at("as") && !words.at("from") && !words.at_name()) key.clear();
-  words.skip_to("from");
+  words.skip_to({"from"});
   if (!words.take("from")) return {};
   const auto table = words.take_name();
   if (table.empty() || words.at("(")) return {};
   const std::string alias = take_alias(words);
-  Origin origin{.table = joined(table), .key = ""};
   const std::string& known_as = alias.empty() ? table.back() : alias;
-  if (key.size() == 1 || (key.size() > 1 && same_word(key[key.size() - 2], known_as))) {
-    origin.key = key.back();
-  }
-  return origin;
+  return {.table = joined(table),
+          .key = key.empty() ? "" : column_of(key, known_as),
+          .flags = flag_in_condition(words, known_as)};
+}
+
+Origin flag_of(const Definition& definition) {
+  const Origin found = origin_of(definition.find.sql);
+  Origin update = update_in(definition.runbook, found.table);
+  if (update.table.empty()) return found;
+  if (same_word(update.table, found.table)) update.key = found.key;
+  return update;
 }
 
 std::string wake_trigger(const Definition& definition) {
-  Origin origin = origin_of(definition.find.sql);
+  Origin origin = flag_of(definition);
   if (origin.table.empty()) origin.table = kTable;
   if (origin.key.empty()) origin.key = kKey;
+  if (origin.flags.empty()) origin.flags = {kFlag};
   std::string text;
   for (const std::string& channel : definition.settings.listen) {
     text += fmt::format(
@@ -139,9 +210,14 @@ std::string wake_trigger(const Definition& definition) {
         "  return null;\n"
         "end\n"
         "$$;\n"
-        "create trigger {0} after insert or update on {3}\n"
-        "for each row execute function {0}();\n",
-        name_text("notify_" + channel), literal(channel), origin.key, origin.table);
+        "create trigger {3} after insert on {5} for each row\n"
+        "when ({7}) execute function {0}();\n"
+        "create trigger {4} after update of {6} on {5} for each row\n"
+        "when ({8}) execute function {0}();\n",
+        name_text("notify_" + channel), literal(channel), origin.key,
+        name_text("notify_insert_" + channel), name_text("notify_update_" + channel), origin.table,
+        fmt::join(origin.flags, ", "), any_of_flags(origin.flags, "new.{0} is not null"),
+        any_of_flags(origin.flags, "new.{0} is distinct from old.{0}"));
   }
   return text;
 }

@@ -26,7 +26,7 @@ Finish finish_of(const Job& job, const engine::PassResult& result) {
   if (result.error) {
     finish.retry = is_nobodys_fault(*result.error) ? Retry::soon : Retry::later;
   }
-  finish.whole = !job.subjects.empty() && result.not_found > 0;
+  finish.whole = !job.subjects.empty() && result.not_keys;
   return finish;
 }
 

@@ -233,7 +233,7 @@ Listing Pass::list_named(std::unique_ptr<postgres::Transaction> transaction) {
   } catch (const Error& error) {
     if (!error.sqlstate().starts_with("22")) throw;
     if (context_.lenient) {
-      state_.not_found(named.size());
+      state_.not_keys();
       return {};
     }
     throw Error(ErrorKind::failure, error.what(), "Name the key as find returns it.",

@@ -49,7 +49,7 @@ struct PassContext {
   /// Narrows the pass to the subjects with these keys; empty: all. Not of use with `shard`, since a
   /// key does not tell its shard: the pass is then over all of the shard's.
   std::vector<std::string> subjects = {};
-  /// A named key that is none is one that was not found, rather than a failure of the pass.
+  /// A named key that is none leaves all of them, as `not_keys` says, rather than fail the pass.
   bool lenient = false;
   std::optional<int> shard = {};  ///< Only this one, from 0, of the converger's shards.
   std::vector<journal::Quarantined> quarantined = {};  ///< For a plan, which has no journal.
@@ -64,9 +64,10 @@ struct PassResult {
   std::int64_t examined = 0;
   std::int64_t inconsistencies = 0;  ///< Corrected; in a plan or a hold, to be corrected.
   std::int64_t changes = 0;
-  std::int64_t failed = 0;       ///< Subjects.
-  bool complete = true;          ///< Over all subjects, not narrowed to some.
-  std::int64_t not_found = 0;    ///< Of the keys that it was narrowed to.
+  std::int64_t failed = 0;     ///< Subjects.
+  bool complete = true;        ///< Over all subjects, not narrowed to some.
+  std::int64_t not_found = 0;  ///< Of the keys that it was narrowed to; they are right already.
+  bool not_keys = false;       ///< Among those were some that no subject could have; all were left.
   std::int64_t quarantined = 0;  ///< Left out, as they keep failing.
   /// Until the first of its subjects that wait (to settle, or in quarantine) is due.
   std::optional<std::chrono::milliseconds> again = {};

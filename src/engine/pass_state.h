@@ -118,7 +118,9 @@ class PassState {
   std::string digest() const;
   /// Forgets what was counted since `examined` subjects were: it was rolled back, and begins again.
   void start_again(std::int64_t examined);
-  void not_found(std::int64_t keys) { result_.not_found = keys; }  ///< Before there are workers.
+  /// Before there are workers.
+  void not_found(std::int64_t keys) { result_.not_found = keys; }
+  void not_keys() { result_.not_keys = true; }
   PassResult result() const;
 
   /// Whether the chunk before had something to correct: then subjects are read again at once.

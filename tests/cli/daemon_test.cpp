@@ -77,6 +77,28 @@ BOOST_AUTO_TEST_CASE(what_has_to_settle_is_corrected_as_soon_as_it_has) {
   require_agreement();
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_is_not_found_costs_no_look_at_all_others) {
+  define_archive("-- every: never\n-- listen: account_archived\n");
+  add_accounts(5);
+  Service service(*this, kQuiet);
+  for (const std::string id : {"1", "2"}) {  // The first pass may be over all, the second is not.
+    archive_accounts("id = " + id);
+    BOOST_REQUIRE(converges());
+  }
+  sql("alter table account disable trigger tell");
+  archive_accounts("id = 3");
+  sql("notify account_archived, '5'");  // Which is not archived.
+  sql("alter table account enable trigger tell");
+  const auto left = left_to_do();
+  for (const std::string id : {"4", "5"}) {
+    archive_accounts("id = " + id);
+    BOOST_TEST(eventually([&] { return left_to_do() == left; }));
+  }
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(left_to_do() == left);
+  require_agreement();
+}
+
 BOOST_AUTO_TEST_CASE(a_notification_during_a_pass_is_answered_by_one_more) {
   add_accounts(2);
   guard_commits("new.account_id = 1");

@@ -153,28 +153,38 @@ To be woken by a commit, for a migration of your own
     return null;
   end
   $$;
-  create trigger notify_account_archived after insert or update on account
-  for each row execute function notify_account_archived();
+  create trigger notify_insert_account_archived after insert on account for each row
+  when (new.archived_at is not null) execute function notify_account_archived();
+  create trigger notify_update_account_archived after update of archived_at on account for each row
+  when (new.archived_at is distinct from old.archived_at) execute function notify_account_archived();
 
 Recent history
   none yet
 )");
 }
 
-BOOST_AUTO_TEST_CASE(printed_trigger_notifies_with_the_key) {
+BOOST_AUTO_TEST_CASE(printed_trigger_notifies_of_the_flag_alone_with_the_key) {
   define("archive_account", bundled());
   const auto shown = call({"show", "archive_account"}).out;
   const auto begin = shown.find("  create function");
   sql(shown.substr(begin, shown.find("\n\n", begin) - begin));
   const auto heard = run_command({"psql", "-Xq", url},
                                  {.input = "listen account_archived;\n"
+                                           "update account set name = 'x';\n"
+                                           "update account set archived_at = archived_at;\n"
+                                           "insert into account (email, name) values"
+                                           " ('a3@example.com', 'x');\n"
                                            "update account set archived_at = now() where id = 2;\n"
+                                           "insert into account (email, name, archived_at) values"
+                                           " ('a4@example.com', 'x', now());\n"
                                            "select 1;\n"});
   BOOST_TEST(heard.status == 0);
   BOOST_TEST(contains(heard.out, "\"account_archived\" with payload \"2\" received"));
+  BOOST_TEST(contains(heard.out, "payload \"4\" received"));
   BOOST_TEST(!contains(heard.out, "payload \"1\""));
+  BOOST_TEST(!contains(heard.out, "payload \"3\""));
   BOOST_TEST(contains(member(call({"show", "archive_account", "-o", "json"}).out, "trigger"),
-                      "after insert or update on account\n"));
+                      "after update of archived_at on account "));
 }
 
 BOOST_AUTO_TEST_CASE(quarantine_is_shown_with_its_next_try) {

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(step_that_needs_more_than_the_key_is_given_it) {
   BOOST_TEST(sql("select owner from cluster where account_id = 2") == "user2@example.com");
 }
 
-BOOST_AUTO_TEST_CASE(key_that_is_none_fails_or_was_not_found) {
+BOOST_AUTO_TEST_CASE(key_that_is_none_fails_or_is_told) {
   archived_accounts(2);
   define("archive", archive_clusters());
   const RunOptions bad{.subjects = {"1", "x"}};
@@ -120,7 +120,9 @@ BOOST_AUTO_TEST_CASE(key_that_is_none_fails_or_was_not_found) {
   lenient.lenient = true;
   const auto result = run("archive", lenient);
   BOOST_TEST(summary(result) == "unchanged: 0 of 0 corrected, 0 changes, 0 failed");
-  BOOST_TEST(result.not_found == 2);
+  BOOST_TEST(result.not_keys);
+  lenient.subjects = {"77"};
+  BOOST_TEST(!run("archive", lenient).not_keys);
 }
 
 BOOST_AUTO_TEST_CASE(pass_over_one_shard_needs_its_lock_alone) {

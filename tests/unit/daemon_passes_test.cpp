@@ -56,14 +56,15 @@ BOOST_AUTO_TEST_CASE(who_waits_brings_the_next_pass_forward) {
   BOOST_CHECK(finish_of({}, result).again == result.again);
 }
 
-BOOST_AUTO_TEST_CASE(a_name_that_was_not_found_asks_for_a_pass_over_all) {
+BOOST_AUTO_TEST_CASE(only_a_name_that_is_no_key_asks_for_a_pass_over_all) {
   engine::PassResult result;
-  result.not_found = 1;
+  result.not_keys = true;
   BOOST_TEST(!finish_of({}, result).whole);
   Job narrowed;
   narrowed.subjects = {"1"};
   BOOST_TEST(finish_of(narrowed, result).whole);
-  result.not_found = 0;
+  result.not_keys = false;
+  result.not_found = 1;
   BOOST_TEST(!finish_of(narrowed, result).whole);
 }
 

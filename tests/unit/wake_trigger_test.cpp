@@ -13,6 +13,17 @@ std::string origin(std::string_view find) {
   return found.table + " " + found.key;
 }
 
+/// `TABLE KEY FLAG...`.
+std::string flag(const std::string& runbook, const std::string& find) {
+  Definition definition;
+  definition.runbook = runbook;
+  definition.find.sql = find;
+  const auto found = flag_of(definition);
+  std::string text = found.table + " " + found.key;
+  for (const auto& column : found.flags) text += " " + column;
+  return text;
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -50,7 +61,31 @@ BOOST_AUTO_TEST_CASE(each_channel_has_its_trigger_and_odd_names_are_quoted) {
   BOOST_TEST(contains(text, "create function notify_a() "));
   BOOST_TEST(contains(text, R"(create function "notify_O'Neil"() )"));
   BOOST_TEST(contains(text, "pg_notify('O''Neil', new.KEY_COLUMN::text)"));
-  BOOST_TEST(contains(text, "on TABLE_OF_THE_FLAG\n"));
+  BOOST_TEST(contains(text,
+                      "after update of FLAG_COLUMN on TABLE_OF_THE_FLAG for each row\n"
+                      "when (new.FLAG_COLUMN is distinct from old.FLAG_COLUMN) "));
+}
+
+BOOST_AUTO_TEST_CASE(flag_is_what_the_operator_sets) {
+  const std::string find = "select id from app.account where archived_at is not null";
+  BOOST_TEST(flag("update app.account set closed_at = now() where id = 7 returning *;", find) ==
+             "app.account id closed_at");
+  BOOST_TEST(
+      flag("begin;\nupdate plan set a = 1;\nupdate app.account a\nset b = f(1, 2), \"C\" = 2;",
+           find) == "app.account id b \"C\"");
+  BOOST_TEST(flag("update cluster set flagged = true;", find) == "cluster  flagged");
+  BOOST_TEST(flag("update app.account set (a, b) = (1, 2);", find) == "app.account id archived_at");
+  BOOST_TEST(flag("Update the account, set in a row:", find) == "app.account id archived_at");
+  BOOST_TEST(flag("It's said in the wiki.", find) == "app.account id archived_at");
+}
+
+BOOST_AUTO_TEST_CASE(flag_is_the_one_column_of_a_plain_condition) {
+  BOOST_TEST(flag("", "select id from a where not hidden") == "a id hidden");
+  BOOST_TEST(flag("", "select id from a b where b.at > now() - interval '1 day'") == "a id at");
+  BOOST_TEST(flag("", "select id from a where hidden and b > 1") == "a id");
+  BOOST_TEST(flag("", "select id from a where f(b)") == "a id");
+  BOOST_TEST(flag("", "select a.id from a join c on true where c.at > 1") == "a id");
+  BOOST_TEST(flag("", "select id from a") == "a id");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
