@@ -50,15 +50,16 @@ std::string notice_of(const std::string& name, const engine::Condition& conditio
                      printable(condition.why), advice(name, condition));
 }
 
-JsonObject converger_json(const engine::Profile& profile, const engine::Condition& condition,
+JsonObject converger_json(const std::string& name, const std::string& version,
+                          const engine::Settings* settings, const engine::Condition& condition,
                           const journal::State& state) {
   JsonObject line;
-  line.add("converger", profile.name)
-      .add("version", profile.version)
-      .add("state", condition.state)
-      .add("every", profile.settings.every ? format_duration(*profile.settings.every) : "never")
-      .add("quarantined", condition.quarantined);
-  if (const auto last = state.last_passes.find(profile.name); last != state.last_passes.end()) {
+  line.add("converger", name).add("version", version).add("state", condition.state);
+  if (settings != nullptr) {
+    line.add("every", settings->every ? format_duration(*settings->every) : "never");
+  }
+  line.add("quarantined", condition.quarantined);
+  if (const auto last = state.last_passes.find(name); last != state.last_passes.end()) {
     line.add("last_pass", format_utc(last->second.time_us))
         .add("last_outcome", last->second.outcome)
         .add("failures", last->second.failures);
@@ -68,7 +69,7 @@ JsonObject converger_json(const engine::Profile& profile, const engine::Conditio
   }
   if (condition.since_us != 0) line.add("since", format_utc(condition.since_us));
   if (!condition.why.empty()) line.add("why", condition.why).add("resolve", condition.resolve);
-  const auto hold = state.holds.find(profile.name);
+  const auto hold = state.holds.find(name);
   if (hold != state.holds.end() && !hold->second.released) add_hold(line, hold->second);
   return line;
 }

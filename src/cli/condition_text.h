@@ -20,9 +20,10 @@ std::string time_or_dash(std::int64_t time_us);
 /// command that resolves it. Empty for one that is well.
 std::string notice_of(const std::string& name, const engine::Condition& condition);
 
-/// A converger as an object: name, version, state, schedule, last pass and correction, and what
-/// keeps it from being well.
-JsonObject converger_json(const engine::Profile& profile, const engine::Condition& condition,
+/// A converger as an object: name, version, state, schedule (where the settings are known), last
+/// pass and correction, and what keeps it from being well.
+JsonObject converger_json(const std::string& name, const std::string& version,
+                          const engine::Settings* settings, const engine::Condition& condition,
                           const journal::State& state);
 JsonObject broken_json(const convergers::Broken& broken);
 

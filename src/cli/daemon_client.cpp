@@ -89,7 +89,9 @@ std::optional<std::int64_t> time_member(const Poco::JSON::Object& object, const 
 }
 
 LiveConverger read_converger(const Poco::JSON::Object& object) {
-  return {.state = object.optValue<std::string>("state", ""),
+  return {.version = object.optValue<std::string>("version", ""),
+          .schedule = object.optValue<std::string>("schedule", ""),
+          .state = object.optValue<std::string>("state", ""),
           .why = object.optValue<std::string>("why", ""),
           .resolve = object.optValue<std::string>("resolve", ""),
           .quarantined = object.optValue<std::int64_t>("quarantined", 0),

@@ -9,6 +9,8 @@ namespace converge::cli {
 
 /// What a running daemon says of one converger; the words are those of `engine::Condition`.
 struct LiveConverger {
+  std::string version;
+  std::string schedule;  ///< For people.
   std::string state;
   std::string why;
   std::string resolve;

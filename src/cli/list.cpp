@@ -1,10 +1,8 @@
-#include "convergers/registry.h"
-#include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/condition_text.h"
-#include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/situation.h"
 
 #include <fmt/core.h>
 
@@ -12,33 +10,19 @@ namespace converge::cli {
 
 namespace {
 
-std::vector<Table::Cell> row(const engine::Profile& profile, const engine::Condition& condition,
-                             const journal::State& state) {
-  const auto found = state.last_passes.find(profile.name);
-  const bool ran = found != state.last_passes.end();
-  const std::string outcome = ran ? found->second.outcome : "-";
-  return {{profile.name, Style::strong},
-          {engine::schedule_text(profile.settings)},
-          {condition.state, style_of_state(condition.state)},
-          {condition.quarantined == 0 ? "-" : fmt::format("{}", condition.quarantined),
-           condition.quarantined == 0 ? Style::plain : Style::bad},
-          {time_or_dash(ran ? found->second.time_us : 0)},
-          {outcome, outcome == "failed" ? Style::bad : Style::plain},
-          {time_or_dash(ran ? found->second.correction_us : 0)}};
+std::vector<Table::Cell> row(const Converger& one) {
+  const auto quarantined = one.condition.quarantined;
+  return {{printable(one.name), Style::strong},
+          {one.schedule},
+          {one.condition.state, style_of_state(one.condition.state)},
+          {quarantined == 0 ? "-" : fmt::format("{}", quarantined),
+           quarantined == 0 ? Style::plain : Style::bad},
+          {time_or_dash(one.last_pass_us)},
+          {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
+          {time_or_dash(one.last_correction_us)}};
 }
 
-void print_json(const convergers::Registry& registry, const journal::State& state,
-                std::int64_t now_us) {
-  for (const auto& converger : registry.convergers) {
-    const engine::Profile& profile = converger->profile();
-    const auto condition = engine::condition_of(profile.settings, profile.name, state, now_us);
-    print(converger_json(profile, condition, state).line());
-  }
-  for (const auto& broken : registry.broken) print(broken_json(broken).line());
-}
-
-void print_table(const convergers::Registry& registry, const journal::State& state,
-                 std::int64_t now_us) {
+void print_table(const Situation& now) {
   Table table;
   table.add({{"NAME", Style::faint},
              {"SCHEDULE", Style::faint},
@@ -47,13 +31,9 @@ void print_table(const convergers::Registry& registry, const journal::State& sta
              {"LAST PASS", Style::faint},
              {"OUTCOME", Style::faint},
              {"LAST CORRECTION", Style::faint}});
-  for (const auto& converger : registry.convergers) {
-    const engine::Profile& profile = converger->profile();
-    table.add(
-        row(profile, engine::condition_of(profile.settings, profile.name, state, now_us), state));
-  }
-  for (const auto& broken : registry.broken) {
-    table.add({{printable(broken.name), Style::strong},
+  for (const Converger& one : now.convergers) table.add(row(one));
+  for (const auto* broken : now.broken) {
+    table.add({{printable(broken->name), Style::strong},
                {"-"},
                {"broken", style_of_state("broken")},
                {"-"},
@@ -65,23 +45,18 @@ void print_table(const convergers::Registry& registry, const journal::State& sta
 }
 
 int list(const Common& common) {
-  const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
-  const journal::State state = remember(config.journal);
-  const auto now_us = wall_time_us();
+  const Situation now = look_around(config::load(common.flags));
   if (common.json()) {
-    print_json(registry, state, now_us);
+    for (const Converger& one : now.convergers) print(converger_json(one, now.state).line());
+    for (const auto* broken : now.broken) print(broken_json(*broken).line());
   } else {
-    print_table(registry, state, now_us);
+    print_table(now);
   }
-  for (const auto& broken : registry.broken) print_error(broken.error);
-  for (const auto& converger : registry.convergers) {
-    const engine::Profile& profile = converger->profile();
-    const auto notice = notice_of(
-        profile.name, engine::condition_of(profile.settings, profile.name, state, now_us));
-    if (!notice.empty()) print_notice(notice);
+  for (const auto& broken : now.registry.broken) print_error(broken.error);
+  for (const Converger& one : now.convergers) {
+    for (const auto& notice : notices_of(one)) print_notice(notice);
   }
-  return registry.broken.empty() ? kDone : kFailed;
+  return now.registry.broken.empty() ? kDone : kFailed;
 }
 
 }  // namespace

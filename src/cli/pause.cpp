@@ -1,4 +1,3 @@
-#include "convergers/registry.h"
 #include "journal/journal.h"
 #include "src/base/clock.h"
 #include "src/base/process.h"
@@ -7,6 +6,7 @@
 #include "src/cli/command.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/situation.h"
 
 #include <fmt/core.h>
 
@@ -29,9 +29,9 @@ journal::Journal open_journal(const config::Config& config) {
   return {config.journal, current_actor(), [](const auto& text) { print_notice(text); }};
 }
 
-void require_file(const config::Config& config, const std::string& name) {
+void require_converger(const config::Config& config, const std::string& name) {
   if (name.empty()) return;
-  convergers::require_known(convergers::load_registry(config.convergers), std::span(&name, 1));
+  require_known(config, name);
 }
 
 void require_one_or_all(const ControlRequest& request) {
@@ -53,7 +53,7 @@ std::string target(const std::string& name) {
 
 /// Where nothing was paused under that name: a slip of the pen, or another pause than that.
 [[noreturn]] void fail_to_resume(const config::Config& config, const std::string& name) {
-  require_file(config, name);
+  require_converger(config, name);
   const auto state = remember(config.journal);
   const auto of_all = journal::pause_in_force(state.pauses, "", wall_time_us());
   throw Error(ErrorKind::failure,
@@ -66,7 +66,7 @@ std::string target(const std::string& name) {
 int pause(const ControlRequest& request, const Common& common) {
   require_one_or_all(request);
   const config::Config config = config::load(common.flags);
-  require_file(config, request.name);
+  require_converger(config, request.name);
   if (trim(request.reason).empty()) {
     throw Error(ErrorKind::usage, "the reason is empty",
                 "Say in --reason what the next person has to know.");
@@ -127,7 +127,7 @@ int retry(const ControlRequest& request, const Common& common) {
   const config::Config config = config::load(common.flags);
   const int subjects = open_journal(config).retry(request.name, request.subject);
   if (subjects == 0) {
-    require_file(config, request.name);
+    require_converger(config, request.name);
     throw Error(ErrorKind::failure,
                 request.subject ? fmt::format("subject {} of {} is not in quarantine",
                                               printable(*request.subject), request.name)

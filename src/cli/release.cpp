@@ -1,8 +1,8 @@
-#include "convergers/registry.h"
 #include "journal/journal.h"
 #include "src/base/process.h"
 #include "src/cli/command.h"
 #include "src/cli/output.h"
+#include "src/cli/situation.h"
 
 #include <fmt/core.h>
 
@@ -20,8 +20,7 @@ struct ReleaseRequest {
 
 int release(const ReleaseRequest& request, const Common& common) {
   const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
-  convergers::require_known(registry, std::span(&request.name, 1));
+  require_known(config, request.name);
   journal::Journal journal(config.journal, current_actor(),
                            [](const auto& text) { print_notice(text); });
   journal.release(request.name, request.digest);

@@ -100,7 +100,8 @@ void print_json(const convergers::SqlConverger& converger, const engine::Conditi
   for (const std::string& step : profile.steps) {
     steps += (steps.empty() ? "" : ",") + json_string(step);
   }
-  JsonObject line = converger_json(profile, condition, state);
+  JsonObject line =
+      converger_json(profile.name, profile.version, &profile.settings, condition, state);
   line.add("path", profile.path.string())
       .add("description", profile.description)
       .add("operator", profile.runbook)

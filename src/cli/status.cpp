@@ -1,12 +1,9 @@
-#include "convergers/registry.h"
 #include "src/base/clock.h"
-#include "src/base/process.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/condition_text.h"
-#include "src/cli/daemon_client.h"
-#include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/situation.h"
 
 #include <fmt/core.h>
 
@@ -15,77 +12,6 @@
 namespace converge::cli {
 
 namespace {
-
-/// The daemon of this journal, as far as it can be asked.
-struct Daemon {
-  std::optional<journal::Service> service;  ///< That the journal names.
-  bool alive = false;
-  std::optional<LiveStatus> status;
-  std::string silence;  ///< Why it did not answer.
-
-  /// It ended without taking itself out of the journal: killed, or with its machine.
-  bool is_dead() const { return service && !alive; }
-  /// Something about itself that a person has to see to.
-  bool needs_person() const {
-    return is_dead() || !silence.empty() ||
-           (status && (!status->connected || !status->trouble.empty()));
-  }
-  const LiveConverger* converger(const std::string& name) const {
-    if (!status) return nullptr;
-    const auto found = status->convergers.find(name);
-    return found == status->convergers.end() ? nullptr : &found->second;
-  }
-};
-
-Daemon look_for_daemon(const journal::State& state) {
-  Daemon daemon;
-  daemon.service = state.service;
-  daemon.alive = state.service && is_alive(state.service->process);
-  if (!daemon.alive || state.service->address.empty()) return daemon;
-  try {
-    daemon.status = ask_daemon(state.service->address);
-  } catch (const Error& error) {
-    daemon.silence = error.what();
-  }
-  return daemon;
-}
-
-/// A converger as the daemon sees it, which knows more than the journal, or else as that does.
-struct Converger {
-  const engine::Profile* profile;
-  engine::Condition condition;
-  std::int64_t last_pass_us = 0;
-  std::string last_outcome = "-";
-  std::int64_t next_us = 0;
-  bool running = false;
-  bool owned = true;
-};
-
-Converger look_at(const engine::Profile& profile, const journal::State& state, const Daemon& daemon,
-                  std::int64_t now_us) {
-  Converger one{.profile = &profile,
-                .condition = engine::condition_of(profile.settings, profile.name, state, now_us)};
-  if (const auto last = state.last_passes.find(profile.name); last != state.last_passes.end()) {
-    one.last_pass_us = last->second.time_us;
-    one.last_outcome = last->second.outcome;
-    if (profile.settings.every) {
-      one.next_us = one.last_pass_us + std::chrono::microseconds(*profile.settings.every).count();
-    }
-  }
-  const LiveConverger* live = daemon.converger(profile.name);
-  if (live == nullptr) return one;
-  one.condition.state = live->state;
-  one.condition.why = live->why;
-  one.condition.resolve = live->resolve;
-  one.condition.quarantined = live->quarantined;
-  one.condition.needs_person = engine::needs_person(live->state, live->quarantined);
-  one.running = live->running;
-  one.owned = live->owned;
-  one.next_us = live->next_us.value_or(0);
-  one.last_pass_us = live->last_pass_us.value_or(one.last_pass_us);
-  if (!live->last_outcome.empty()) one.last_outcome = live->last_outcome;
-  return one;
-}
 
 std::string daemon_text(const Daemon& daemon) {
   if (!daemon.service) return "the daemon does not run here\n";
@@ -109,70 +35,72 @@ std::string daemon_text(const Daemon& daemon) {
   return text;
 }
 
-std::string headline(const std::vector<Converger>& convergers, const convergers::Registry& registry,
-                     const Daemon& daemon) {
-  const auto needing = registry.broken.size() +
-                       static_cast<std::size_t>(std::count_if(
-                           convergers.begin(), convergers.end(),
-                           [](const Converger& one) { return one.condition.needs_person; }));
-  const auto all = convergers.size() + registry.broken.size();
+std::size_t count_needing(const Situation& now) {
+  return now.broken.size() + static_cast<std::size_t>(
+                                 std::count_if(now.convergers.begin(), now.convergers.end(),
+                                               [](const auto& one) { return one.needs_person(); }));
+}
+
+std::string headline(const Situation& now) {
+  const auto needing = count_needing(now);
+  const auto all = now.convergers.size() + now.broken.size();
+  if (needing == 0 && now.daemon.needs_person()) {
+    return styled(Style::bad, "the daemon needs a person") + "\n";
+  }
   if (all == 0) return "there are no convergers\n";
   const auto text =
       needing == 0
           ? fmt::format("all is well with {} {}", all, all == 1 ? "converger" : "convergers")
-          : fmt::format("{} of {} {} a person", needing, all,
-                        needing == 1 ? "converger needs" : "convergers need");
-  if (needing == 0 && daemon.needs_person())
-    return styled(Style::bad, "the daemon needs a person") + "\n";
+          : fmt::format("{} of {} {} {} a person", needing, all,
+                        all == 1 ? "converger" : "convergers", needing == 1 ? "needs" : "need");
   return styled(needing == 0 ? Style::good : Style::bad, text) + "\n";
 }
 
 /// Those that need a person first.
-std::string notices(const std::vector<Converger>& convergers,
-                    const convergers::Registry& registry) {
+std::string notices(const Situation& now) {
   std::string urgent;
   std::string other;
-  for (const auto& broken : registry.broken) {
-    const std::string message = broken.error.what();
-    urgent += fmt::format("{} is broken: {}\n", printable(broken.name),
+  for (const auto* broken : now.broken) {
+    const std::string message = broken->error.what();
+    urgent += fmt::format("{} is broken: {}\n", printable(broken->name),
                           printable(message.substr(0, message.find('\n'))));
   }
-  for (const Converger& one : convergers) {
-    const auto notice = notice_of(one.profile->name, one.condition);
-    if (!notice.empty()) (one.condition.needs_person ? urgent : other) += notice + "\n";
+  for (const Converger& one : now.convergers) {
+    for (const auto& notice : notices_of(one)) {
+      (one.needs_person() ? urgent : other) += notice + "\n";
+    }
   }
   return urgent + other;
 }
 
-std::string due_text(const Converger& one, std::int64_t now_us) {
+std::string due_text(const Converger& one, const Daemon& daemon, std::int64_t now_us) {
   if (one.running) return "running";
-  if (!one.owned) return "on another host";
   const auto& state = one.condition.state;
+  if (!one.owned) return daemon.needs_person() ? "-" : "on another host";
   if (state == "paused" || state == "held" || one.next_us == 0) return "-";
   return one.next_us <= now_us ? "now" : format_local(one.next_us);
 }
 
-std::string table_of(const std::vector<Converger>& convergers, const convergers::Registry& registry,
-                     std::int64_t now_us) {
+std::string table_of(const Situation& now, std::int64_t now_us) {
   Table table;
   table.add({{"NAME", Style::faint},
              {"STATE", Style::faint},
              {"LAST PASS", Style::faint},
              {"OUTCOME", Style::faint},
              {"DUE", Style::faint}});
-  for (const auto& broken : registry.broken) {
-    table.add({{printable(broken.name), Style::strong},
+  for (const auto* broken : now.broken) {
+    table.add({{printable(broken->name), Style::strong},
                {"broken", style_of_state("broken")},
                {"-"},
                {"-"},
                {"-"}});
   }
-  for (const Converger& one : convergers) {
-    table.add({{one.profile->name, Style::strong},
+  for (const Converger& one : now.convergers) {
+    table.add({{printable(one.name), Style::strong},
                {one.condition.state, style_of_state(one.condition.state)},
                {time_or_dash(one.last_pass_us)},
                {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
-               {due_text(one, now_us)}});
+               {due_text(one, now.daemon, now_us)}});
   }
   return table.take();
 }
@@ -199,45 +127,32 @@ std::string daemon_json(const Daemon& daemon) {
   return line.line();
 }
 
-void print_json(const std::vector<Converger>& convergers, const convergers::Registry& registry,
-                const journal::State& state, const Daemon& daemon) {
-  print(daemon_json(daemon));
-  for (const Converger& one : convergers) {
-    auto line = converger_json(*one.profile, one.condition, state);
+void print_json(const Situation& now) {
+  print(daemon_json(now.daemon));
+  for (const Converger& one : now.convergers) {
+    auto line = converger_json(one, now.state);
     line.add("kind", "converger")
         .add("running", one.running)
         .add("owned", one.owned)
-        .add("needs_person", one.condition.needs_person);
+        .add("needs_person", one.needs_person());
     if (one.next_us != 0) line.add("next", format_utc(one.next_us));
     print(line.line());
   }
-  for (const auto& broken : registry.broken) {
-    print(broken_json(broken).add("kind", "converger").add("needs_person", true).line());
+  for (const auto* broken : now.broken) {
+    print(broken_json(*broken).add("kind", "converger").add("needs_person", true).line());
   }
 }
 
 int status(const Common& common) {
-  const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
-  const journal::State state = remember(config.journal);
-  const Daemon daemon = look_for_daemon(state);
-  const auto now_us = wall_time_us();
-  std::vector<Converger> convergers;
-  for (const auto& converger : registry.convergers) {
-    convergers.push_back(look_at(converger->profile(), state, daemon, now_us));
-  }
+  const Situation now = look_around(config::load(common.flags));
   if (common.json()) {
-    print_json(convergers, registry, state, daemon);
+    print_json(now);
   } else {
-    const std::string problems = notices(convergers, registry);
-    print(headline(convergers, registry, daemon) + daemon_text(daemon) +
-          (problems.empty() ? "" : "\n" + problems) + "\n" +
-          table_of(convergers, registry, now_us));
+    const std::string problems = notices(now);
+    print(headline(now) + daemon_text(now.daemon) + (problems.empty() ? "" : "\n" + problems) +
+          "\n" + table_of(now, wall_time_us()));
   }
-  const bool well = registry.broken.empty() && !daemon.needs_person() &&
-                    std::none_of(convergers.begin(), convergers.end(),
-                                 [](const Converger& one) { return one.condition.needs_person; });
-  return well ? kDone : kFailed;
+  return count_needing(now) == 0 && !now.daemon.needs_person() ? kDone : kFailed;
 }
 
 }  // namespace

@@ -80,14 +80,19 @@ constexpr std::array kStates = {
     State{"paused", "converge_paused", "Whether a person paused the converger."},
     State{"failing", "converge_failing", "Whether the last pass of the converger failed."},
     State{"silent", "converge_silent", "Whether the converger is overdue by three periods."},
-    State{"broken", "converge_broken", "Whether the definition of the converger cannot be used."},
+    State{"broken", "converge_broken", "Whether the file of the converger cannot be used."},
 };
+
+/// Beside its state, a file that was good once may be broken.
+bool is_in(const ConvergerOverview& one, std::string_view state) {
+  return one.state == state || (state == "broken" && !one.file_error.empty());
+}
 
 void add_convergers(const Overview& overview, std::vector<MetricFamily>& families) {
   std::transform(
       kStates.begin(), kStates.end(), std::back_inserter(families), [&](const auto& state) {
         return by_converger(overview, state.name, state.help,
-                            [&](const auto& one) { return one.state == state.word ? 1.0 : 0.0; });
+                            [&](const auto& one) { return is_in(one, state.word) ? 1.0 : 0.0; });
       });
   families.push_back(
       by_converger(overview, "converge_quarantined_subjects", "Subjects in quarantine.",

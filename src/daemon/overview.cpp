@@ -24,6 +24,7 @@ std::string json_of(const ConvergerOverview& one) {
       .add("state", one.state)
       .add("why", one.why)
       .add("resolve", one.resolve)
+      .add("file_error", one.file_error)
       .add("needs_person", one.needs_person())
       .add("schedule", one.schedule)
       .add("owned", one.owned)
@@ -44,7 +45,9 @@ std::string json_of(const ConvergerOverview& one) {
 
 }  // namespace
 
-bool ConvergerOverview::needs_person() const { return engine::needs_person(state, quarantined); }
+bool ConvergerOverview::needs_person() const {
+  return !file_error.empty() || engine::needs_person(state, quarantined);
+}
 
 std::vector<std::string> Overview::obstacles() const {
   std::vector<std::string> lines;

@@ -19,6 +19,7 @@ struct ConvergerOverview {
   std::string state;             ///< ready, new, paused, held, failing, silent or broken.
   std::string why;               ///< A sentence; empty while it is well.
   std::string resolve;           ///< The command that resolves it; empty: there is none.
+  std::string file_error;        ///< Its file cannot be used: its last good version is in force.
   bool owned = true;             ///< By this host; otherwise another one runs it.
   bool running = false;          ///< Now, on this host.
   std::int64_t quarantined = 0;  ///< Subjects.

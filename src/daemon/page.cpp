@@ -86,12 +86,22 @@ std::string badges(const ConvergerOverview& one) {
   return text;
 }
 
+std::string told(std::string_view why, std::string_view resolve) {
+  std::string text;
+  if (!why.empty()) text += fmt::format("<p>{}</p>", html(why));
+  if (!resolve.empty()) {
+    text += fmt::format(R"(<div class="command"><code>{}</code></div>)", html(resolve));
+  }
+  return text;
+}
+
 std::string notice(const ConvergerOverview& one) {
   std::string text = fmt::format(R"(<article class="notice {}"><h3>{} {}</h3>)", html(one.state),
                                  html(one.name), badges(one));
-  if (!one.why.empty()) text += fmt::format("<p>{}</p>", html(one.why));
-  if (!one.resolve.empty()) {
-    text += fmt::format(R"(<div class="command"><code>{}</code></div>)", html(one.resolve));
+  text += told(one.why, one.resolve);
+  if (!one.file_error.empty()) {
+    text += told("its file is broken, and its last good version stays in force: " + one.file_error,
+                 "converge check " + one.name);
   }
   return text + "</article>\n";
 }

@@ -95,14 +95,21 @@ function badges(one) {
   return all;
 }
 
+function tell(card, why, resolve) {
+  if (why) card.append(make('p', {}, why));
+  if (!resolve) return;
+  const button = make('button', { type: 'button', 'aria-label': `Copy: ${resolve}` }, 'Copy');
+  button.addEventListener('click', () => copy(resolve, button));
+  card.append(make('div', { class: 'command' }, make('code', {}, resolve), button));
+}
+
 function notice(one) {
   const card = make('article', { class: `notice ${one.state}` },
     make('h3', {}, one.name, ...badges(one)));
-  if (one.why) card.append(make('p', {}, one.why));
-  if (one.resolve) {
-    const button = make('button', { type: 'button', 'aria-label': `Copy: ${one.resolve}` }, 'Copy');
-    button.addEventListener('click', () => copy(one.resolve, button));
-    card.append(make('div', { class: 'command' }, make('code', {}, one.resolve), button));
+  tell(card, one.why, one.resolve);
+  if (one.file_error) {
+    tell(card, `its file is broken, and its last good version stays in force: ${one.file_error}`,
+      `converge check ${one.name}`);
   }
   return card;
 }
@@ -111,7 +118,8 @@ let noticesShown = null;
 function showNotices(convergers) {
   const wanted = convergers.filter((one) => one.needs_person || one.state === 'paused');
   wanted.sort((a, b) => b.needs_person - a.needs_person);
-  const told = JSON.stringify(wanted.map((one) => [one.name, one.state, one.why, one.resolve, one.quarantined]));
+  const told = JSON.stringify(wanted.map((one) => [one.name, one.state, one.why, one.resolve,
+    one.file_error, one.quarantined]));
   if (told === noticesShown) return; // A button that somebody is about to press stays where it is.
   noticesShown = told;
   byId('notices').replaceChildren(...wanted.map(notice));

@@ -74,13 +74,17 @@ std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state
     all.push_back(std::move(one));
   }
   for (const convergers::Broken& broken : passes.broken()) {
+    const auto in_force = std::find_if(all.begin(), all.end(),
+                                       [&](const auto& one) { return one.name == broken.name; });
+    if (in_force != all.end()) {
+      in_force->file_error = broken.error.what();
+      continue;
+    }
     ConvergerOverview one;
     one.name = broken.name;
     one.state = "broken";
     one.why = broken.error.what();
     one.resolve = "converge check " + broken.name;
-    // The last good version of a file may still be in force.
-    std::erase_if(all, [&](const auto& other) { return other.name == broken.name; });
     all.push_back(std::move(one));
   }
   return all;

@@ -12,6 +12,13 @@ using namespace converge::tests;
 struct DaemonReload : Daemon {
   DaemonReload() { add_accounts(4); }
 
+  std::string socket() const { return (directory / "status.sock").string(); }
+  std::string served() const { return "status = \"unix:" + socket() + "\"\n"; }
+  CommandResult status() const { return call({"status"}); }
+  /// What the status server answers.
+  std::string ask(const std::string& path) const {
+    return run_command({"curl", "-s", "--unix-socket", socket(), "http://localhost" + path}).out;
+  }
   /// SIGHUP, and waits until the service has answered.
   void reload(Service& service) const {
     const auto readies = [&] {
@@ -34,6 +41,53 @@ BOOST_AUTO_TEST_CASE(a_broken_file_leaves_its_last_good_version_in_force) {
   BOOST_TEST(service.logs("a definition is broken"));
   archive_accounts("id = 1");
   BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_broke_hides_nothing_of_the_version_that_runs) {
+  Service service(*this, served());
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  BOOST_REQUIRE(call({"pause", "archive", "--reason", "billing moves"}).status == 0);
+  define("archive", "-- every: soon\n" + archiver(""));
+  reload(service);
+  BOOST_TEST(eventually([this] { return contains(status().out, "archive  paused  "); }));
+  BOOST_TEST(status().status == 1);
+  BOOST_TEST(contains(status().out,
+                      "archive: its file is broken, and its last good version stays "
+                      "in force: "));
+  BOOST_TEST(contains(status().out, "Look with `converge check archive`."));
+  BOOST_TEST(contains(call({"list"}).out, "  paused  "));
+  BOOST_TEST(contains(ask("/metrics"), "converge_paused{converger=\"archive\"} 1"));
+  BOOST_TEST(contains(ask("/metrics"), "converge_broken{converger=\"archive\"} 1"));
+  BOOST_TEST(contains(ask("/"), "converge check archive"));
+  BOOST_TEST(contains(ask("/api/v1/status"), "\"last_pass\":"));
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(status_tells_how_the_files_differ_from_what_runs) {
+  Service service(*this, served());
+  BOOST_REQUIRE(eventually([this] { return status().status == 0; }));
+  const auto tells = [this](const std::string& text) {
+    const auto result = status();
+    const auto json = call({"status", "-o", "json"}).out;
+    return result.status == 1 && contains(result.out, text + " `systemctl reload converged`.") &&
+           contains(call({"list"}).err, text) && contains(json, "\"needs_person\":true");
+  };
+  define("archive", "-- Another text.\n\n" + archiver("-- listen: account_archived\n"));
+  BOOST_TEST(tells("archive: its file has changed since the daemon read it. Let it read again:"));
+  std::filesystem::rename(convergers / "archive.sql", convergers / "other.sql");
+  BOOST_TEST(tells("archive: its file is gone, and the daemon still runs it. Let it read again:"));
+  BOOST_TEST(tells("other: the daemon has not read its file. Let it read again:"));
+  BOOST_TEST(contains(call({"list"}).out, "archive  "));
+  const auto pause = call({"pause", "archive", "--reason", "it is gone"});
+  BOOST_TEST(pause.status == 0);
+  BOOST_TEST(eventually([this] { return contains(status().out, "archive  paused  "); }));
+  BOOST_TEST(call({"resume", "archive"}).status == 0);
+  BOOST_TEST(call({"pause", "archiv", "--reason", "x"}).status == 2);
+  reload(service);
+  BOOST_TEST(eventually([this] { return status().status == 0; }));
+  BOOST_TEST(!contains(call({"list"}).out, "archive "));
   BOOST_TEST(service.stop().status == 0);
 }
 

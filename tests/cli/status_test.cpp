@@ -55,6 +55,9 @@ BOOST_AUTO_TEST_CASE(what_needs_a_person_comes_first_and_exits_1) {
   BOOST_TEST(result.status == 1);
   const auto all = lines(result.out);
   BOOST_TEST(all.at(0) == "2 of 2 convergers need a person");
+  last_pass("unchanged", "1");
+  BOOST_TEST(lines(call({"status"}).out).at(0) == "1 of 2 convergers needs a person");
+  last_pass("failed", "1");
   BOOST_TEST(contains(all.at(3), "bad is broken: "));
   BOOST_TEST(all.at(4) ==
              "archive is failing: its last pass failed: no way in. Look with "
@@ -94,6 +97,7 @@ BOOST_AUTO_TEST_CASE(daemon_that_runs_knows_better_than_the_journal) {
   one.name = "archive";
   one.state = "ready";
   one.owned = false;
+  one.version = run_command({"sha256sum", (convergers / "archive.sql").string()}).out.substr(0, 64);
   daemon::Metrics metrics;
   const daemon::StatusServer server(
       {.address = "127.0.0.1:0", .journal = journal}, [&] { return overview; }, metrics);
