@@ -58,6 +58,13 @@ std::string host_name() {
   return name.data();
 }
 
+/// 0 where there is no such file.
+std::int64_t size_bytes(const std::filesystem::path& file) {
+  std::error_code unknown;
+  const auto bytes = std::filesystem::file_size(file, unknown);
+  return unknown ? 0 : static_cast<std::int64_t>(bytes);
+}
+
 void log_changes(const Changes& changes) {
   const auto tell = [](const char* what, const std::vector<std::string>& names) {
     if (names.empty()) return;
@@ -167,7 +174,9 @@ void Daemon::try_journal() {
 void Daemon::begin() {
   try_journal();
   upkeep_.emplace(config_, journal_, [this] {
-    if (troubles_.has(Troubles::Cause::journal)) try_journal();
+    // A journal that was lost, and begun anew, does not name this service yet.
+    const bool is_named = operators_->state().service.has_value();
+    if (!is_named || troubles_.has(Troubles::Cause::journal)) try_journal();
   });
   link_.start();
 }
@@ -281,9 +290,8 @@ Overview Daemon::overview() const {
   overview.host = host_name();
   overview.actor = "daemon";
   overview.journal = config_.journal;
-  std::error_code unknown;
-  const auto bytes = std::filesystem::file_size(config_.journal, unknown);
-  overview.journal_bytes = unknown ? 0 : static_cast<std::int64_t>(bytes);
+  overview.journal_bytes =
+      size_bytes(config_.journal) + size_bytes(config_.journal.string() + "-wal");
   const journal::State state = operators_ ? operators_->state() : journal::State{};
   overview.journal_entries = operators_ ? operators_->head_seq() : 0;
   const bool able = overview.connected && !troubles_.has(Troubles::Cause::journal);

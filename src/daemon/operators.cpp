@@ -84,7 +84,8 @@ void Operators::look(journal::Reader& reader) {
     head_seq_ = head_seq;
   }
   for (const std::string& name : names) {
-    log(LogLevel::notice, "a person let it go on", {{"converger", name}});
+    log(LogLevel::notice, "a pause, a hold or a quarantine is over: it goes on at once",
+        {{"converger", name}});
     let_go_(name);
   }
 }

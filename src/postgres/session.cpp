@@ -285,6 +285,10 @@ class Session::Implementation {
     require_open();
     try {
       return Rows(std::make_shared<const Rows::Data>(action()));
+    } catch (const pqxx::broken_connection& error) {
+      // libpqxx tells what it could not do next, libpq why the connection ended.
+      const char* why = connection_->raw() == nullptr ? "" : PQerrorMessage(connection_->raw());
+      throw lost(*why == '\0' ? error.what() : why);
     } catch (...) {
       const Error error = current_error(server_.place);
       lost_ = lost_ || error.sqlstate() == kConnectionLost;

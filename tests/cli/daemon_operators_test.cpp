@@ -46,7 +46,10 @@ BOOST_AUTO_TEST_CASE(a_pause_for_a_while_ends_by_itself) {
   must({"pause", "--all", "--reason", "a migration", "--for", "1s"});
   archive_accounts("id = 1");
   BOOST_TEST(converges());
-  BOOST_TEST(service.stop().status == 0);
+  const auto result = service.stop();
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(contains(result.err, "a pause, a hold or a quarantine is over"));
+  BOOST_TEST(!contains(result.err, "a person"));
 }
 
 BOOST_AUTO_TEST_CASE(a_released_set_goes_through_at_once) {

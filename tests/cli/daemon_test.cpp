@@ -1,6 +1,7 @@
 #include "tests/cli/daemon_fixture.h"
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
 
 #include <csignal>
 
@@ -223,6 +224,36 @@ BOOST_AUTO_TEST_CASE(a_killed_daemon_needs_a_person_even_where_no_pass_is_due) {
   Service again(*this, kQuiet);
   BOOST_TEST(again.stop().status == 0);
   BOOST_TEST(call({"status"}).status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_that_was_lost_names_the_daemon_again) {
+  const auto socket = directory / "status.sock";
+  Service service(*this, "status = \"unix:" + socket.string() + "\"\n");
+  add_accounts(2);
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  const auto told = [&] {
+    return run_command({"curl", "-s", "--unix-socket", socket.string(), "http://localhost/metrics"})
+        .out;
+  };
+  const auto bytes = [this] {
+    return std::filesystem::file_size(journal) +
+           std::filesystem::file_size(journal.string() + "-wal");
+  };
+  BOOST_TEST(eventually([&] {
+    const auto size = fmt::format("\nconverge_journal_bytes {}\n", bytes());
+    return contains(told(), size);
+  }));
+  for (const char* part : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(journal.string() + part);
+  }
+  archive_accounts("id = 2");
+  BOOST_REQUIRE(converges());
+  BOOST_TEST(service.logs("was gone and a new one was begun"));
+  BOOST_TEST(eventually([this] { return contains(call({"status"}).out, "; connected to "); }));
+  Service second(*this, kQuiet, {}, "second");
+  BOOST_TEST(second.wait().status == 2);
+  BOOST_TEST(service.stop().status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_daemon_on_the_same_journal_is_refused) {

@@ -57,6 +57,8 @@ BOOST_AUTO_TEST_CASE(session_that_was_lost_is_never_reconnected) {
     const Error error = error_of([&] { session.execute("select 1"); });
     BOOST_TEST((error.kind() == ErrorKind::transient));
     BOOST_TEST(!session.is_open());
+    const std::string why = call == 0 ? "terminating connection" : "it was closed";
+    BOOST_TEST(std::string(error.what()).find(why) != std::string::npos, error.what());
     BOOST_TEST((error_of([&] { session.execute_prepared("one"); }).kind() == ErrorKind::transient));
     BOOST_TEST((error_of([&] { session.describe("select 1"); }).kind() == ErrorKind::transient));
   }
