@@ -51,8 +51,10 @@ Changes Definitions::load(const std::filesystem::path& directory) {
 std::map<Unit, Timing> Definitions::units() const {
   std::map<Unit, Timing> units;
   for (const auto& [name, shards] : convergers_) {
-    const engine::Settings& settings = profile_of(shards).settings;
-    const Timing timing{.every = settings.every, .narrows = may_be_narrowed(settings)};
+    const engine::Profile& profile = profile_of(shards);
+    const engine::Settings& settings = profile.settings;
+    const Timing timing{
+        .every = settings.every, .narrows = may_be_narrowed(settings), .version = profile.version};
     for (int shard = 0; shard < settings.shards; ++shard) {
       units[{.converger = name, .shard = shard, .shards = settings.shards}] = timing;
     }

@@ -22,7 +22,9 @@ void Schedule::define(const std::map<Unit, Timing>& units, Time now) {
   for (const auto& [unit, timing] : units) {
     Entry& entry = entries_[unit];
     const bool sooner = timing.every && (!entry.due || *entry.due > now + *timing.every);
+    const bool changed = entry.timing.version != timing.version;
     entry.timing = timing;
+    if (changed) wake_whole_entry(entry, now);
     if (sooner) entry.due = now;
     if (!timing.every) entry.due.reset();
   }
@@ -43,6 +45,14 @@ void Schedule::wake_whole_entry(Entry& entry, Time now) {
   wake_entry(entry, "", now);
   entry.not_before = now;
   entry.attempts = 0;
+}
+
+/// For a pass that did not answer the wake-ups that it was run for.
+void Schedule::wake_again(Entry& entry, const Job& job) {
+  if (job.subjects.empty()) wake_entry(entry, "", *job.woken);
+  for (const auto& subject : job.subjects) wake_entry(entry, subject, *job.woken);
+  entry.woken = job.woken;  // Before any that came during the pass.
+  if (job.notified) entry.notified = job.notified;
 }
 
 template <typename Visit>
@@ -126,16 +136,13 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
   if (found == entries_.end()) return;  // Its definition was removed meanwhile.
   Entry& entry = found->second;
   entry.running = false;
-  const bool was_whole = job.subjects.empty();
   if (finish.retry != Finish::Retry::no) {
     entry.not_before = now + backoff(finish.retry, entry.attempts++);
-    const bool patient = finish.retry == Finish::Retry::later && !job.woken && entry.timing.every;
-    if (patient) entry.not_before = std::max(entry.not_before, now + *entry.timing.every);
-    const Time woken = std::min(entry.woken.value_or(now), job.woken.value_or(now));
-    if (was_whole) wake_entry(entry, "", now);
-    for (const auto& subject : job.subjects) wake_entry(entry, subject, now);
-    entry.woken = woken;
-    if (job.notified) entry.notified = job.notified;
+    if (job.woken) {
+      wake_again(entry, job);
+    } else if (finish.retry == Finish::Retry::later && entry.timing.every) {
+      entry.due = now + *entry.timing.every;  // What is due already stays so.
+    }
     return;
   }
   entry.attempts = 0;
@@ -144,7 +151,7 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
     if (job.notified) entry.notified = job.notified;
     return;
   }
-  if (was_whole) {
+  if (job.subjects.empty()) {
     entry.due.reset();
     if (entry.timing.every) entry.due = now + jittered(*entry.timing.every);
   }

@@ -30,7 +30,8 @@ struct Unit {
 /// When the passes of a unit are due.
 struct Timing {
   std::optional<std::chrono::milliseconds> every;  ///< Nullopt: only when it is woken.
-  bool narrows = false;  ///< Whether the payload of a wake-up may narrow a pass to a subject.
+  bool narrows = false;      ///< Whether the payload of a wake-up may narrow a pass to a subject.
+  std::string version = {};  ///< Of the definition.
 };
 
 /// A pass to run now.
@@ -46,7 +47,8 @@ struct Finish {
   std::optional<std::chrono::milliseconds> again = {};  ///< Some subject is due so soon.
   /// It did not do what it was for: try again after a while that doubles with each in a row, and
   /// answer its wake-ups then. Nobody's fault (another process was at it, a lost connection) is
-  /// tried again soon; a failure, not sooner than the definition's interval unless it was woken.
+  /// tried again soon; a failure, not sooner than the definition's interval unless it was woken,
+  /// before or since.
   enum class Retry { no, soon, later } retry = Retry::no;
   bool whole = false;  ///< A narrowed pass met what it could not tell: one over all, at once.
 };
@@ -59,7 +61,8 @@ class Schedule {
  public:
   using Time = Clock::time_point;
 
-  /// Replaces the units: those that stay keep their times, new ones are due at once when owned.
+  /// Replaces the units: those that stay keep their times; new ones, and those whose definition has
+  /// another version, are due at once when owned, wherever the old version had backed off to.
   void define(const std::map<Unit, Timing>& units, Time now);
 
   /// Wakes the units of a converger; a payload may be the key of a subject, empty means all.
@@ -100,6 +103,7 @@ class Schedule {
 
   static void wake_entry(Entry& entry, const std::string& payload, Time now);
   static void wake_whole_entry(Entry& entry, Time now);
+  static void wake_again(Entry& entry, const Job& job);
   template <typename Visit>
   void for_each(const std::string& converger, const Visit& visit);
   static std::optional<Time> ready_at(const Entry& entry);

@@ -168,6 +168,48 @@ BOOST_AUTO_TEST_CASE(a_failure_is_tried_again_at_its_interval_but_soon_when_it_w
   BOOST_TEST((*schedule.due(unit("woken")) <= start + seconds(11)));
 }
 
+BOOST_AUTO_TEST_CASE(however_often_a_timed_pass_fails_it_keeps_to_its_interval) {
+  auto now = start + seconds(10);
+  for (int i = 0; i < 3; ++i, now += seconds(10)) {
+    BOOST_TEST(!run("sweep", now, {.retry = Finish::Retry::later}).woken);
+    BOOST_TEST((*schedule.due(unit("sweep")) == now + seconds(10)));
+  }
+  // Nobody's fault is tried again soon, and that makes no wake-up of it.
+  run("sweep", now, {.retry = Finish::Retry::soon});
+  BOOST_TEST((*schedule.due(unit("sweep")) <= now + seconds(1)));
+  now += seconds(1);
+  run("sweep", now, {.retry = Finish::Retry::later});
+  BOOST_TEST((*schedule.due(unit("sweep")) >= now + seconds(10)));
+}
+
+BOOST_AUTO_TEST_CASE(a_wake_up_is_answered_soon_however_a_timed_pass_has_failed) {
+  schedule.own(unit("sweep"), false, start);
+  const auto failed = start + hours(1);
+  run("flag", failed, {.retry = Finish::Retry::later});
+  BOOST_TEST((*schedule.due(unit("flag")) == failed + hours(1)));
+  schedule.wake("flag", "7", failed + milliseconds(1));
+  BOOST_TEST((*schedule.due(unit("flag")) <= failed + seconds(1)));
+  const Job job = run("flag", failed + seconds(1), {.retry = Finish::Retry::later});
+  BOOST_TEST(job.subjects == std::vector<std::string>{"7"}, boost::test_tools::per_element());
+  BOOST_TEST((*schedule.due(unit("flag")) <= failed + seconds(3)));  // Still unanswered.
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_definition_is_tried_at_once) {
+  const auto define = [this](const std::string& version, Time now) {
+    schedule.define({{unit("flag"), {.every = hours(1), .version = version}}}, now);
+  };
+  define("broken", start + seconds(1));
+  run("flag", start + seconds(1), {.retry = Finish::Retry::later});
+  for (int i = 0; i < 5; ++i) {
+    run("flag", start + hours(i + 1), {.retry = Finish::Retry::later});
+  }
+  define("broken", start + hours(5));
+  BOOST_TEST(!schedule.take(start + hours(5)));
+  define("repaired", start + hours(5));
+  run("flag", start + hours(5), {.retry = Finish::Retry::later});
+  BOOST_TEST((*schedule.due(unit("flag")) <= start + hours(5) + seconds(1)));
+}
+
 BOOST_AUTO_TEST_CASE(a_subject_that_is_due_brings_the_pass_forward) {
   schedule.wake("woken", "", start + seconds(1));
   run("woken", start + seconds(1), {.again = seconds(5)});
