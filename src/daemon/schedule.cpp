@@ -18,11 +18,17 @@ constexpr std::chrono::milliseconds kLongestLater{60'000};
 }  // namespace
 
 void Schedule::define(const std::map<Unit, Timing>& units, Time now) {
-  std::erase_if(entries_, [&](const auto& known) { return !units.contains(known.first); });
+  for (auto& [unit, entry] : entries_) {
+    if (!units.contains(unit)) entry = {.owned = entry.owned, .running = entry.running};
+  }
+  std::erase_if(entries_, [&](const auto& known) {
+    return !units.contains(known.first) && !known.second.owned && !known.second.running;
+  });
   for (const auto& [unit, timing] : units) {
     Entry& entry = entries_[unit];
     const bool sooner = timing.every && (!entry.due || *entry.due > now + *timing.every);
-    const bool changed = entry.timing.version != timing.version;
+    const bool changed = !entry.defined || entry.timing.version != timing.version;
+    entry.defined = true;
     entry.timing = timing;
     if (changed) wake_whole_entry(entry, now);
     if (sooner) entry.due = now;
@@ -66,7 +72,7 @@ void Schedule::for_each(const std::string& converger, const Visit& visit) {
 void Schedule::wake(const std::string& converger, const std::string& payload, Time now) {
   for_each(converger, [&](Entry& entry) {
     wake_entry(entry, payload, now);
-    if (!entry.notified) entry.notified = now;
+    if (entry.owned && !entry.notified) entry.notified = now;
   });
 }
 
@@ -79,11 +85,12 @@ void Schedule::wake_all(Time now) {
 }
 
 void Schedule::own(const Unit& unit, bool owned, Time now) {
-  const auto found = entries_.find(unit);
-  if (found == entries_.end() || found->second.owned == owned) return;
-  found->second.owned = owned;
-  found->second.owned_since = now;
-  if (owned) wake_entry(found->second, "", now);
+  Entry& entry = entries_[unit];
+  if (entry.owned == owned) return;
+  entry.owned = owned;
+  entry.owned_since = now;
+  entry.notified.reset();  // The other host answers, or has answered.
+  if (owned) wake_entry(entry, "", now);
 }
 
 std::optional<Schedule::Time> Schedule::owned_since(const Unit& unit) const {
@@ -94,7 +101,7 @@ std::optional<Schedule::Time> Schedule::owned_since(const Unit& unit) const {
 
 /// When a unit that is not running can be run; nullopt: not before something happens.
 std::optional<Schedule::Time> Schedule::ready_at(const Entry& entry) {
-  if (!entry.owned || entry.running) return std::nullopt;
+  if (!entry.defined || !entry.owned || entry.running) return std::nullopt;
   if (!entry.woken && !entry.due) return std::nullopt;
   Time ready = entry.woken.value_or(Time::max());
   if (entry.due) ready = std::min(ready, *entry.due);
@@ -133,9 +140,10 @@ std::optional<Job> Schedule::take(Time now) {
 
 void Schedule::finish(const Job& job, const Finish& finish, Time now) {
   const auto found = entries_.find(job.unit);
-  if (found == entries_.end()) return;  // Its definition was removed meanwhile.
+  if (found == entries_.end()) return;
   Entry& entry = found->second;
   entry.running = false;
+  if (!entry.defined) return;  // It was removed meanwhile.
   if (finish.retry != Finish::Retry::no) {
     entry.not_before = now + backoff(finish.retry, entry.attempts++);
     if (job.woken) {

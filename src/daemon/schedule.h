@@ -72,7 +72,7 @@ class Schedule {
   /// Everything is due now, over all its subjects: wake-ups may have been lost.
   void wake_all(Time now);
 
-  /// What this host has become the owner of is due at once.
+  /// What this host has become the owner of is due at once; it may be defined later.
   void own(const Unit& unit, bool owned, Time now);
   /// Since when this host owns it; nullopt: it does not.
   std::optional<Time> owned_since(const Unit& unit) const;
@@ -87,18 +87,21 @@ class Schedule {
   std::optional<Time> due(const Unit& unit) const;
 
  private:
+  /// Ownership and a pass that runs are not of the definition: they outlive it, so that one that
+  /// comes back finds them.
   struct Entry {
-    Timing timing;
+    bool defined = false;
+    Timing timing = {};
     bool owned = false;
     Time owned_since{};
     bool running = false;
-    std::optional<Time> due;
+    std::optional<Time> due = {};
     Time not_before{};  ///< Backing off.
     int attempts = 0;   ///< That failed in a row.
-    std::optional<Time> woken;
-    std::optional<Time> notified;
-    bool whole = false;              ///< A wake-up was for all subjects.
-    std::set<std::string> subjects;  ///< The keys of those that were not.
+    std::optional<Time> woken = {};
+    std::optional<Time> notified = {};
+    bool whole = false;                   ///< A wake-up was for all subjects.
+    std::set<std::string> subjects = {};  ///< The keys of those that were not.
   };
 
   static void wake_entry(Entry& entry, const std::string& payload, Time now);

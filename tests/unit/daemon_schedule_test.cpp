@@ -233,7 +233,13 @@ BOOST_AUTO_TEST_CASE(what_another_host_owns_is_not_run_until_it_is_taken_over) {
   schedule.wake("flag", "", start + seconds(1));
   BOOST_TEST(!schedule.take(start + seconds(2)));
   schedule.own(unit("flag"), true, start + seconds(3));
-  run("flag", start + seconds(3));
+  // What another host has answered since says nothing of how long this one takes.
+  BOOST_TEST(!run("flag", start + seconds(3)).notified);
+
+  schedule.wake("flag", "", start + seconds(4));
+  schedule.own(unit("flag"), false, start + seconds(4));
+  schedule.own(unit("flag"), true, start + seconds(5));
+  BOOST_TEST(!run("flag", start + seconds(5)).notified);
 }
 
 BOOST_AUTO_TEST_CASE(new_definitions_keep_the_times_of_those_that_stay) {
@@ -256,6 +262,34 @@ BOOST_AUTO_TEST_CASE(one_that_is_removed_during_its_pass_is_forgotten) {
   schedule.define({}, start + seconds(1));
   schedule.finish(*job, {.retry = Finish::Retry::soon}, start + seconds(2));
   BOOST_TEST(!schedule.next());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_comes_back_is_owned_as_it_was) {
+  schedule.define({}, start + seconds(1));
+  BOOST_TEST(!schedule.next());
+  schedule.define({{unit("flag"), {.every = hours(1)}}, {unit("new"), {.every = hours(1)}}},
+                  start + seconds(2));
+  run("flag", start + seconds(2));
+  BOOST_TEST(!schedule.take(start + seconds(2)));
+  // What was given back meanwhile is not.
+  schedule.define({}, start + seconds(3));
+  schedule.own(unit("flag"), false, start + seconds(3));
+  schedule.own(unit("new"), true, start + seconds(3));
+  schedule.define({{unit("flag"), {.every = hours(1)}}, {unit("new"), {.every = hours(1)}}},
+                  start + seconds(4));
+  run("new", start + seconds(4));
+  BOOST_TEST(!schedule.take(start + seconds(4)));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_comes_back_during_its_pass_runs_after_it) {
+  schedule.wake("flag", "", start + seconds(1));
+  const auto job = schedule.take(start + seconds(1));
+  BOOST_REQUIRE(job);
+  schedule.define({}, start + seconds(1));
+  schedule.define({{unit("flag"), {.every = hours(1)}}}, start + seconds(1));
+  BOOST_TEST(!schedule.take(start + seconds(1)));
+  schedule.finish(*job, {}, start + seconds(2));
+  run("flag", start + seconds(2));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
