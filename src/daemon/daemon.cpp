@@ -88,6 +88,7 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
       since_us_(wall_time_us()),
       journal_(config_.journal, "daemon", [](const auto& text) { log(LogLevel::warning, text); }),
       pool_(connect_options(config_), config_.daemon.connections),
+      troubles_([this](const auto& causes) { set_gate(causes); }),
       link_(connect_options(config_), events()),
       passes_({.pool = pool_,
                .journal = journal_,
@@ -118,14 +119,10 @@ LinkEvents Daemon::events() {
   events.recover = [this](LockConnection& connection) { recover(connection); };
   events.connected = [this] {
     pool_.clear();
-    troubles_.end(Troubles::Cause::database);
     passes_.wake_all();
-    set_gate();
+    troubles_.end(Troubles::Cause::database);
   };
-  events.lost = [this](const Error& error) {
-    troubles_.begin(Troubles::Cause::database, error);
-    set_gate();
-  };
+  events.lost = [this](const Error& error) { troubles_.begin(Troubles::Cause::database, error); };
   events.notified = [this](const auto& channel, const auto& payload) {
     passes_.notified(channel, payload);
   };
@@ -149,9 +146,9 @@ void Daemon::recover(LockConnection& connection) {
 }
 
 /// Passes are begun, and convergers owned, only where their work could be recorded.
-void Daemon::set_gate() {
-  link_.be_able(!troubles_.has(Troubles::Cause::journal));
-  passes_.open(troubles_.none());
+void Daemon::set_gate(const std::set<Troubles::Cause>& troubles) {
+  link_.be_able(!troubles.contains(Troubles::Cause::journal));
+  passes_.open(troubles.empty());
 }
 
 /// The journal itself tells best whether it can be written.
@@ -164,11 +161,11 @@ void Daemon::try_journal() {
     journal_.begin_service({.process = this_process(),
                             .since_us = since_us_,
                             .address = status_server_ ? status_server_->address() : ""});
-    if (troubles_.end(Troubles::Cause::journal)) passes_.wake_all();
+    if (troubles_.has(Troubles::Cause::journal)) passes_.wake_all();
+    troubles_.end(Troubles::Cause::journal);
   } catch (const Error& error) {
     troubles_.begin(Troubles::Cause::journal, error);
   }
-  set_gate();
 }
 
 void Daemon::begin() {

@@ -16,6 +16,8 @@
 
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace converge::daemon {
 
@@ -48,7 +50,7 @@ class Daemon {
   void begin();
   void recover(LockConnection& connection);
   void told_failure(const Error& error);
-  void set_gate();
+  void set_gate(const std::set<Troubles::Cause>& troubles);
   void reload(const ReadAgain& read_again);
   void drain(Signals& signals);
   void tick();

@@ -2,7 +2,6 @@
 
 #include "src/base/log.h"
 
-#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -16,6 +15,15 @@ const char* name_of(Troubles::Cause cause) {
 
 }  // namespace
 
+/// With the lock held, lest an older state of things be told after a newer one.
+void Troubles::tell() const {
+  std::set<Cause> causes;
+  for (const Cause cause : {Cause::database, Cause::journal}) {
+    if (troubles_[static_cast<std::size_t>(cause)]) causes.insert(cause);
+  }
+  tell_(causes);
+}
+
 void Troubles::begin(Cause cause, const Error& error) {
   const std::lock_guard lock(mutex_);
   auto& trouble = troubles_[static_cast<std::size_t>(cause)];
@@ -24,12 +32,14 @@ void Troubles::begin(Cause cause, const Error& error) {
   std::vector<LogField> fields = {{"cause", name_of(cause)}, {"error", error.what()}};
   if (!error.hint().empty()) fields.emplace_back("hint", error.hint());
   log(LogLevel::error, "nothing is converged until this is over", fields);
+  tell();
 }
 
 void Troubles::begin_quietly(Cause cause, const std::string& text) {
   const std::lock_guard lock(mutex_);
   troubles_[static_cast<std::size_t>(cause)] = {
       .text = text, .since = Clock::now(), .is_news = false};
+  tell();
 }
 
 bool Troubles::end(Cause cause) {
@@ -42,18 +52,13 @@ bool Troubles::end(Cause cause) {
         {{"cause", name_of(cause)}, {"after_ms", took.count()}});
   }
   trouble.reset();
+  tell();
   return true;
 }
 
 bool Troubles::has(Cause cause) const {
   const std::lock_guard lock(mutex_);
   return troubles_[static_cast<std::size_t>(cause)].has_value();
-}
-
-bool Troubles::none() const {
-  const std::lock_guard lock(mutex_);
-  return std::none_of(troubles_.begin(), troubles_.end(),
-                      [](const auto& trouble) { return trouble.has_value(); });
 }
 
 std::string Troubles::text() const {
