@@ -12,8 +12,10 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -181,27 +183,24 @@ void Daemon::begin() {
 Daemon::End Daemon::run(Signals& signals, const ReadAgain& read_again) {
   begin();
   notifier_.ready();
-  while (!reconfigured_) {
-    const auto signal = signals.wait(kTick);
-    if (signal == SIGHUP) reload(read_again);
-    if (is_end(signal)) {
-      log(LogLevel::notice, "stopping: chunks in flight end first");
-      passes_.drain();  // Whoever is told may rely on it that nothing more is begun.
-      notifier_.stopping();
-      drain(signals);
-      return End::stopped;
-    }
+  while (!reconfigured_ && !stopping_) {
+    answer(signals.wait(kTick), read_again);
     tick();
   }
-  drain(signals);
-  return End::reconfigured;
+  drain(signals, read_again);
+  return stopping_ ? End::stopped : End::reconfigured;
+}
+
+void Daemon::answer(std::optional<int> signal, const ReadAgain& read_again) {
+  if (is_end(signal)) stop();
+  if (signal == SIGHUP && !stopping_) reload(read_again);
 }
 
 void Daemon::reload(const ReadAgain& read_again) {
   notifier_.reloading();
   try {
     const config::Config config = read_again();
-    reconfigured_ = config != config_;
+    reconfigured_ = reconfigured_ || config != config_;
     if (!reconfigured_) log_changes(passes_.load(config_.convergers));
     log(LogLevel::notice, "configuration and definitions are read again");
   } catch (const Error& error) {
@@ -211,19 +210,35 @@ void Daemon::reload(const ReadAgain& read_again) {
   if (!reconfigured_) notifier_.ready();
 }
 
-void Daemon::drain(Signals& signals) {
-  passes_.drain();
-  while (!passes_.is_idle()) {
-    const auto signal = signals.wait(std::chrono::milliseconds(5));
-    if (is_end(signal)) {
-      log(LogLevel::warning, "abandoning passes: recovery settles what was in flight",
-          {{"passes", passes_.running().size()}});
-      std::_Exit(kAbandoned);
-    }
-    require_progress();
+void Daemon::stop() {
+  if (stopping_) {
+    log(LogLevel::warning, "abandoning passes: recovery settles what was in flight",
+        {{"passes", passes_.running().size()}});
+    std::_Exit(kAbandoned);
   }
-  link_.stop();
-  upkeep_.reset();
+  stopping_ = true;
+  log(LogLevel::notice, "stopping: chunks in flight end first");
+  passes_.drain();  // Whoever is told may rely on it that nothing more is begun.
+  notifier_.stopping();
+}
+
+/// Signals count as ever until all threads are done with what they are at.
+void Daemon::drain(Signals& signals, const ReadAgain& read_again) {
+  const auto until = [&](const auto& is_done) {
+    while (!is_done()) {
+      answer(signals.wait(std::chrono::milliseconds(5)), read_again);
+      tick();
+    }
+  };
+  passes_.drain();
+  until([this] { return passes_.is_idle(); });
+  std::atomic<bool> are_joined{false};
+  const std::jthread joins([&] {
+    link_.stop();
+    upkeep_.reset();
+    are_joined = true;
+  });
+  until([&] { return are_joined.load(); });
   status_server_.reset();
   operators_.reset();
   try {
@@ -252,7 +267,7 @@ void Daemon::require_progress() {
   for (const auto& [unit, running] : passes_.running()) {
     if (now > running.deadline + config_.daemon.grace) stuck = "a pass of " + unit.converger;
   }
-  if (now > link_.last_seen() + kLinkPatience + config_.daemon.grace) {
+  if (now - link_.last_seen() > kLinkPatience + config_.daemon.grace) {
     stuck = "the connection that listens and holds locks";
   }
   if (stuck.empty()) return;

@@ -51,8 +51,10 @@ class Daemon {
   void recover(LockConnection& connection);
   void told_failure(const Error& error);
   void set_gate(const std::set<Troubles::Cause>& troubles);
+  void answer(std::optional<int> signal, const ReadAgain& read_again);
   void reload(const ReadAgain& read_again);
-  void drain(Signals& signals);
+  void stop();
+  void drain(Signals& signals, const ReadAgain& read_again);
   void tick();
   void require_progress();
   void try_journal();
@@ -74,6 +76,7 @@ class Daemon {
   std::string status_;  ///< As it was told last.
   Clock::time_point told_alive_{};
   bool reconfigured_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace converge::daemon

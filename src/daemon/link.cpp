@@ -112,6 +112,7 @@ void Link::run(const std::stop_token& stop) {
       wait(-1, pause_after(attempts_++));
     }
   }
+  last_seen_ = Clock::time_point::max();
 }
 
 void Link::keep_up() {

@@ -67,7 +67,8 @@ class Link {
   /// Something was lost: look at once.
   void suspect();
 
-  /// When the thread last came by: one that does not come back is stuck in a call.
+  /// When the thread last came by: one that does not come back is stuck in a call. After its end,
+  /// never too long ago.
   Clock::time_point last_seen() const { return last_seen_; }
 
  private:

@@ -156,7 +156,7 @@ std::map<Unit, Running> Passes::running() const {
 
 /// What is to be run now, if anything is. With the lock held.
 std::optional<Passes::Task> Passes::take() {
-  if (!open_) return std::nullopt;
+  if (!open_ || draining_) return std::nullopt;
   const auto now = Clock::now();
   auto job = schedule_.take(now);
   if (!job) return std::nullopt;
