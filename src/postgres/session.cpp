@@ -95,6 +95,10 @@ std::string setting_statements(const ConnectOptions& options, int version) {
       "set cursor_tuple_fraction = 1; set statement_timeout = {}; "
       // One plan from the first chunk on: the one that `check` looks at.
       "set plan_cache_mode = force_generic_plan; "
+      // A host that died without a word gives its locks back within four seconds; the server's
+      // own settings wait for two hours. Without effect over a Unix socket.
+      "set tcp_keepalives_idle = 1; set tcp_keepalives_interval = 1; "
+      "set tcp_keepalives_count = 3; set tcp_user_timeout = 3000; "
       // Else a crash could take back what the journal has as committed.
       "select set_config('synchronous_commit', 'on', false) "
       "where current_setting('synchronous_commit') = 'off'; ",

@@ -62,7 +62,8 @@ struct Notification {
 ///
 /// Sets application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout,
 /// client_connection_check_interval (PostgreSQL 14 and later) and TCP keepalives, so that a dead
-/// peer is noticed on either side, and the text formats that journaled values are written in.
+/// peer is noticed on either side, by the server within four seconds, and the text formats that
+/// journaled values are written in.
 ///
 /// Every call throws `Error`: `transient` for a lost connection, a deadlock, a serialization
 /// failure, a lock timeout, too many connections or a shutdown; `failure` otherwise.

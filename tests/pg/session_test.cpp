@@ -49,6 +49,16 @@ bool is_noticed(const std::function<void()>& call) {
 
 BOOST_FIXTURE_TEST_SUITE(session, SessionWorld)
 
+BOOST_AUTO_TEST_CASE(the_server_soon_gives_up_a_host_that_says_nothing_any_more) {
+  const std::string address = cluster.listen();
+  Session session({.url = "postgresql://postgres@" + address + "/" + database});
+  BOOST_TEST(ask(session, "select host(inet_server_addr())") == address);
+  BOOST_TEST(ask(session, "show tcp_keepalives_idle") == "1");
+  BOOST_TEST(ask(session, "show tcp_keepalives_interval") == "1");
+  BOOST_TEST(ask(session, "show tcp_keepalives_count") == "3");
+  BOOST_TEST(ask(session, "show tcp_user_timeout") == "3000");
+}
+
 BOOST_AUTO_TEST_CASE(session_that_was_lost_is_never_reconnected) {
   Session session(connect_options());
   session.prepare("one", "select 1");

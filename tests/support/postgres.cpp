@@ -179,6 +179,18 @@ void PostgresCluster::restart(StopMode mode) {
   start();
 }
 
+std::string PostgresCluster::listen() {
+  // One to itself, since the port is that of every other server. Process ids have 22 bits at most.
+  const auto pid = static_cast<unsigned>(::getpid());
+  const std::string address = "127." + std::to_string(pid >> 16U & 0xffU) + '.' +
+                              std::to_string(pid >> 8U & 0xffU) + '.' + std::to_string(pid & 0xffU);
+  write_text(data_directory() / "pg_hba.conf",
+             std::string(kAuthentication) + "host all all 127.0.0.0/8 trust\n");
+  query("postgres", "alter system set listen_addresses = '" + address + "'");
+  restart();
+  return address;
+}
+
 std::string PostgresCluster::create_database(const std::vector<std::string>& scripts) {
   auto& source = templates_[scripts];
   if (source.empty()) {

@@ -11,8 +11,9 @@
 
 namespace converge::tests {
 
-/// A throwaway PostgreSQL 15 in a directory of its own under /tmp: a private Unix socket, no TCP,
-/// fsync on, little memory. Started by root it runs as `postgres`, because initdb refuses root.
+/// A throwaway PostgreSQL 15 in a directory of its own under /tmp: a private Unix socket, no TCP
+/// unless it is asked for, fsync on, little memory. Started by root it runs as `postgres`, because
+/// initdb refuses root.
 ///
 /// The end of the object stops the server and removes the directory, and so does the end of the
 /// process, even by SIGKILL. Roles log in without a password, but for the
@@ -42,6 +43,9 @@ class PostgresCluster {
   std::string create_database(const std::vector<std::string>& scripts = {});
   /// Drops a database, closing its sessions.
   void drop_database(const std::string& database);
+
+  /// Restarts it to listen on an address of the loopback network as well, which it returns.
+  std::string listen();
 
   /// A libpq connection string.
   std::string url(const std::string& database, const std::string& user = "postgres") const;
