@@ -54,7 +54,9 @@ constexpr std::array kCommands = {
             "  converge pause archive_account --reason 'billing is being migrated' --for 2h\n"
             "  converge pause --all --reason 'restoring a backup'\n\n"
             "A pass that runs already goes on to its end. The pause is kept in the journal, holds\n"
-            "for all who use that journal, and survives a restart of the daemon.",
+            "for all who use that journal, and survives a restart of the daemon. Other hosts\n"
+            "that work on the same database are kept from it only while a daemon with that\n"
+            "journal runs.",
             define_pause},
     Command{"resume", "let go on what was paused",
             "  converge resume archive_account\n"

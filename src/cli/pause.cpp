@@ -86,8 +86,8 @@ int pause(const ControlRequest& request, const Common& common) {
                     wanted.until_us == 0 ? "" : " until " + format_local(wanted.until_us),
                     printable(wanted.reason)));
   print_notice(fmt::format(
-      "this holds for all who use the journal {}, and not for other hosts; a pass that runs "
-      "already goes on to its end. To let {} go on: `converge resume {}`",
+      "this holds for all who use the journal {}, and for other hosts only while a daemon with it "
+      "runs; a pass that runs already goes on to its end. To let {} go on: `converge resume {}`",
       printable(config.journal.string()), request.all ? "them" : "it",
       request.all ? "--all" : shell_word(request.name)));
   return kDone;

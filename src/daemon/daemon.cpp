@@ -103,8 +103,10 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
   log_changes(passes_.load(config_.convergers));
   troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");
   operators_.emplace(
-      config_.journal, [this] { return passes_.names(); },
-      [this](const std::string& converger) { passes_.wake(converger); });
+      config_.journal,
+      OperatorEvents{.names = [this] { return passes_.names(); },
+                     .paused = [this](auto names) { link_.hold_back(std::move(names)); },
+                     .let_go = [this](const auto& name) { passes_.wake(name); }});
   if (!config_.daemon.status.empty()) {
     status_server_.emplace(
         StatusServerOptions{.address = config_.daemon.status,

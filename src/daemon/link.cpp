@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <iterator>
 #include <poll.h>
 #include <random>
 #include <sys/eventfd.h>
@@ -31,6 +32,14 @@ std::string owner_lock(const Unit& unit) {
 }
 
 std::string presence_lock(const std::string& converger) { return "daemons of " + converger; }
+
+std::vector<std::string> difference(const std::set<std::string>& names,
+                                    const std::set<std::string>& others) {
+  std::vector<std::string> rest;
+  std::set_difference(names.begin(), names.end(), others.begin(), others.end(),
+                      std::back_inserter(rest));
+  return rest;
+}
 
 milliseconds pause_after(int attempts) {
   thread_local std::minstd_rand generator(std::random_device{}());
@@ -79,6 +88,19 @@ void Link::be_able(bool able) {
     able_ = able;
   }
   suspect();
+}
+
+void Link::hold_back(std::set<std::string> convergers) {
+  const std::lock_guard lock(back_mutex_);
+  if (to_hold_back_ != convergers) suspect();
+  to_hold_back_ = std::move(convergers);
+  const std::vector<std::string> over = difference(held_back_, to_hold_back_);
+  for (const std::string& name : over) held_back_.erase(name);
+  try {
+    if (const auto held = locks()) held->locks.release_many(over);
+  } catch (const Error&) {
+    // The connection is gone, and the locks with it.
+  }
 }
 
 std::shared_ptr<LockConnection> Link::locks() const {
@@ -169,6 +191,7 @@ void Link::serve(const std::stop_token& stop) {
       locks()->locks.check();
       listen();
       share_out();
+      take_back();
       tick = Clock::now() + kTick;
       continue;
     }
@@ -203,6 +226,10 @@ void Link::drop_locks() {
   {
     const std::lock_guard lock(mutex_);
     locks_.reset();  // Passes that use it end by themselves.
+  }
+  {
+    const std::lock_guard lock(back_mutex_);
+    held_back_.clear();
   }
   present_.clear();
   for (const Unit& unit : std::exchange(owned_, {})) events_.owns(unit, false);
@@ -267,6 +294,17 @@ void Link::share_out(const std::string& converger, const std::vector<Unit>& unit
   // Two hosts that begin together look at different ones first.
   std::shuffle(others.begin(), others.end(), random_);
   wanted.insert(wanted.end(), others.begin(), others.begin() + static_cast<std::ptrdiff_t>(room));
+}
+
+/// Where a pass is still at it, the next tick asks again.
+void Link::take_back() {
+  const std::lock_guard lock(back_mutex_);
+  const std::vector<std::string> names = difference(to_hold_back_, held_back_);
+  if (names.empty()) return;
+  const std::vector<bool> taken = locks()->locks.acquire_many(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (taken[i]) held_back_.insert(names[i]);
+  }
 }
 
 void Link::take(const std::vector<Unit>& units) {

@@ -58,6 +58,10 @@ class Link {
   void set(std::vector<Unit> units, std::set<std::string> channels);
   /// Gives everything back and takes nothing, until it is called with true: this host cannot work.
   void be_able(bool able);
+  /// Keeps other hosts from running passes of these, and of no others once it returns: the lock of
+  /// their passes is taken as soon as it is free, and kept while there is a connection, whoever
+  /// owns them and whether or not this host can work.
+  void hold_back(std::set<std::string> convergers);
   void start();
   /// After it, nothing is told any more.
   void stop();
@@ -86,6 +90,7 @@ class Link {
   void drop(const Error& why);
   bool has_locks() const;
   void drop_locks();
+  void take_back();
   void take(const std::vector<Unit>& units);
   void give(const std::vector<Unit>& units);
   bool wait(int descriptor, std::chrono::milliseconds at_most);
@@ -104,6 +109,10 @@ class Link {
   std::vector<Unit> units_;
   std::set<std::string> channels_;
   bool able_ = true;
+
+  std::mutex back_mutex_;  ///< Of what follows, also while the server is asked.
+  std::set<std::string> to_hold_back_;
+  std::set<std::string> held_back_;
 
   std::atomic<Clock::time_point> last_seen_{Clock::now()};
   int wake_ = -1;  ///< An eventfd(2).

@@ -34,6 +34,18 @@ std::set<std::string> to_retry(const journal::State& state, const std::string& n
   return subjects;
 }
 
+/// With a pause of its own even where no such converger is known here: other hosts may have it.
+std::set<std::string> paused_in(const journal::State& state, std::set<std::string> all,
+                                std::int64_t now_us) {
+  for (const auto& pause : state.pauses) {
+    if (!pause.converger.empty()) all.insert(pause.converger);
+  }
+  std::erase_if(all, [&](const std::string& name) {
+    return !journal::pause_in_force(state.pauses, name, now_us);
+  });
+  return all;
+}
+
 }  // namespace
 
 std::set<std::string> let_go(const journal::State& before, std::int64_t before_us,
@@ -55,8 +67,8 @@ std::set<std::string> let_go(const journal::State& before, std::int64_t before_u
   return names;
 }
 
-Operators::Operators(std::filesystem::path journal, Names names, LetGo let_go)
-    : journal_(std::move(journal)), names_(std::move(names)), let_go_(std::move(let_go)) {
+Operators::Operators(std::filesystem::path journal, OperatorEvents events)
+    : journal_(std::move(journal)), events_(std::move(events)) {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -74,19 +86,21 @@ void Operators::look(journal::Reader& reader) {
   journal::State now = reader.state();
   const std::int64_t head_seq = reader.head().seq;
   const std::int64_t now_us = wall_time_us();
+  const std::set<std::string> all = events_.names();
+  std::set<std::string> paused = paused_in(now, all, now_us);
   std::set<std::string> names;
   {
-    const auto all = names_();
     const std::lock_guard lock(mutex_);
     names = daemon::let_go(state_, read_us_ == 0 ? now_us : read_us_, now, now_us, all);
     state_ = std::move(now);
     read_us_ = now_us;
     head_seq_ = head_seq;
   }
+  events_.paused(std::move(paused));
   for (const std::string& name : names) {
     log(LogLevel::notice, "a pause, a hold or a quarantine is over: it goes on at once",
         {{"converger", name}});
-    let_go_(name);
+    events_.let_go(name);
   }
 }
 

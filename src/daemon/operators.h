@@ -20,14 +20,18 @@ std::set<std::string> let_go(const journal::State& before, std::int64_t before_u
                              const journal::State& now, std::int64_t now_us,
                              const std::set<std::string>& all);
 
+/// What operators do, as it is told from a thread of its own, within a second of the command.
+struct OperatorEvents {
+  std::function<std::set<std::string>()> names;  ///< Asks for all convergers.
+  /// Those that are paused now; told at every look, before what is let go.
+  std::function<void(std::set<std::string> convergers)> paused;
+  std::function<void(const std::string& converger)> let_go;
+};
+
 /// Watches the journal for what operators do with other commands. Thread-safe.
 class Operators {
  public:
-  using LetGo = std::function<void(const std::string& converger)>;
-  using Names = std::function<std::set<std::string>()>;
-
-  /// `let_go` is called, from a thread of its own, within a second of the command.
-  Operators(std::filesystem::path journal, Names names, LetGo let_go);
+  Operators(std::filesystem::path journal, OperatorEvents events);
 
   /// As it was last read.
   journal::State state() const;
@@ -40,8 +44,7 @@ class Operators {
   void pause(const std::stop_token& stop, std::chrono::milliseconds duration);
 
   std::filesystem::path journal_;
-  Names names_;
-  LetGo let_go_;
+  OperatorEvents events_;
   mutable std::mutex mutex_;
   std::condition_variable_any never_;  ///< To sleep on.
   journal::State state_;

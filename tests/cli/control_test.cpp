@@ -39,7 +39,8 @@ BOOST_AUTO_TEST_CASE(paused_converger_is_neither_due_nor_run) {
   const auto paused = call({"pause", "archive", "--reason", "billing moves", "--for", "2h"});
   BOOST_TEST(paused.status == 0);
   BOOST_TEST(timeless(paused.out) == "archive  paused until TIME: billing moves\n");
-  BOOST_TEST(contains(paused.err, "the journal " + journal.string() + ", and not for other hosts"));
+  BOOST_TEST(contains(
+      paused.err, "the journal " + journal.string() + ", and for other hosts only while a daemon"));
   BOOST_TEST(contains(paused.err, "`converge resume archive`"));
 
   const auto run = call({"run", "archive"});

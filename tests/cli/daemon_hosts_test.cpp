@@ -27,6 +27,15 @@ struct DaemonHosts : Daemon {
     changed["CONVERGE_CONVERGERS"] = (directory / own.string()).string();
     return changed;
   }
+  /// What a person there does.
+  CommandResult call_on(const std::string& host, const Words& arguments) {
+    environment["CONVERGE_JOURNAL"] = journal_of(host)["CONVERGE_JOURNAL"];
+    return call(arguments);
+  }
+  /// Waits until a person's pass on that host is refused the converger's lock, or is not any more.
+  bool eventually_runs(const std::string& host, int status) {
+    return eventually([&] { return call_on(host, {"run", "archive"}).status == status; });
+  }
   /// By what its journal knows to be committed, which is a moment after the database.
   int corrected_by(const std::string& host) const {
     const auto file = directory / host / "journal.db";
@@ -136,6 +145,48 @@ BOOST_AUTO_TEST_CASE(shards_spread_over_the_hosts_that_are_there) {
   sql("notify account_archived");
   BOOST_TEST(converges());
   BOOST_TEST(first.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_holds_on_all_hosts_whoever_owns_the_converger) {
+  {
+    Service first(*this, kQuiet, journal_of("first"), "first");
+    archive_accounts("id = 1");
+    BOOST_REQUIRE(converges());
+    first.signal(SIGKILL);
+    first.wait();
+  }
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  archive_accounts("id = 2");
+  BOOST_REQUIRE(converges());
+  BOOST_TEST(eventually([this] { return corrected_by("second") == 1; }));
+
+  BOOST_TEST(call_on("first", {"pause", "archive", "--reason", "a migration"}).status == 0);
+  Service again(*this, kQuiet, journal_of("first"), "again");
+  BOOST_TEST(eventually_runs("second", 75));
+  archive_accounts("id = 3");
+  BOOST_TEST(call_on("second", {"run", "archive"}).status == 75);
+  BOOST_TEST(left_to_do() == "3");
+  BOOST_TEST(call_on("first", {"resume", "archive"}).status == 0);
+  BOOST_TEST(converges());
+  BOOST_TEST(eventually([this] { return corrected_by("second") == 2; }));
+
+  BOOST_TEST(call_on("first", {"pause", "--all", "--reason", "a backup"}).status == 0);
+  BOOST_TEST(eventually_runs("second", 75));
+  BOOST_TEST(again.stop().status == 0);
+  BOOST_TEST(eventually_runs("second", 0));
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_holds_for_the_shards_of_other_hosts_too) {
+  define_archive("-- every: 1h\n-- listen: account_archived\n-- shards: 4\n");
+  Service first(*this, kQuiet, journal_of("first"), "first");
+  Service second(*this, kQuiet, journal_of("second"), "second");
+  BOOST_TEST(call_on("first", {"pause", "archive", "--reason", "a migration"}).status == 0);
+  BOOST_TEST(eventually_runs("second", 75));
+  archive_accounts();
+  BOOST_TEST(call_on("second", {"run", "archive"}).status == 75);
+  BOOST_TEST(left_to_do() == "120");
+  BOOST_TEST(call_on("first", {"resume", "archive"}).status == 0);
+  BOOST_TEST(converges());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
