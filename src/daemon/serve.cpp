@@ -6,6 +6,7 @@
 #include "src/daemon/daemon.h"
 #include "src/daemon/notify.h"
 #include "src/daemon/signals.h"
+#include "src/postgres/session.h"
 
 #include <optional>
 
@@ -17,6 +18,7 @@ namespace {
 config::Config read_configuration(const config::Flags& flags) {
   config::Config config = config::load(flags);
   convergers::load_registry(config.convergers);
+  postgres::require_readable_url(config.database_url);
   return config;
 }
 

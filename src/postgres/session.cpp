@@ -45,17 +45,21 @@ std::string without_secrets(std::string_view why) {
   return std::string(why.substr(0, why.find_last_not_of(" :") + 1));
 }
 
+using Conninfo = std::unique_ptr<PQconninfoOption, ConninfoFree>;
+
+Conninfo parse_url(const std::string& url) {
+  char* problem = nullptr;
+  Conninfo parsed(PQconninfoParse(url.c_str(), &problem));
+  if (parsed) return parsed;
+  const std::string why = problem == nullptr ? "out of memory" : problem;
+  PQfreemem(problem);
+  throw Error(ErrorKind::usage, "cannot read the database URL: " + without_secrets(why),
+              "Write it as postgresql://USER@HOST:PORT/DATABASE or as host=... dbname=...");
+}
+
 /// The user's connection string with our settings where it has none.
 std::string connection_string(const ConnectOptions& options) {
-  char* problem = nullptr;
-  const std::unique_ptr<PQconninfoOption, ConninfoFree> parsed(
-      PQconninfoParse(options.url.c_str(), &problem));
-  if (!parsed) {
-    const std::string why = problem == nullptr ? "out of memory" : problem;
-    PQfreemem(problem);
-    throw Error(ErrorKind::usage, "cannot read the database URL: " + without_secrets(why),
-                "Write it as postgresql://USER@HOST:PORT/DATABASE or as host=... dbname=...");
-  }
+  const Conninfo parsed = parse_url(options.url);
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
   std::vector<std::pair<std::string, std::string>> ours = {
       {"application_name", "converge"},
@@ -330,6 +334,8 @@ class Session::Implementation {
   // libpq calls a connection open that it failed to write to, until it has read its end.
   bool lost_ = false;
 };
+
+void require_readable_url(const std::string& url) { parse_url(url); }
 
 Session::Session(const ConnectOptions& options)
     : implementation_(std::make_unique<Implementation>(options)) {}

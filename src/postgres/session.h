@@ -22,6 +22,9 @@ struct ConnectOptions {
   std::chrono::milliseconds lock_timeout{2'000};
 };
 
+/// Throws `Error{usage}`, as connecting would, when libpq cannot read the connection string.
+void require_readable_url(const std::string& url);
+
 /// What a session is connected to.
 struct Server {
   std::string system_identifier;  ///< Of the cluster; the same on a standby.

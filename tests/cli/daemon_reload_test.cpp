@@ -135,6 +135,28 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_cannot_be_read_changes_nothing) {
   BOOST_TEST(service.stop().status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_database_url_that_cannot_be_read_changes_nothing) {
+  environment["CONVERGE_DATABASE"] = std::nullopt;
+  const std::string database_table = std::string(kQuiet) + "[database]\nurl = ";
+  Service service(*this, database_table + '"' + url + "\"\n");
+  archive_accounts("id = 1");
+  BOOST_REQUIRE(converges());
+  const std::string unreadable = database_table + "\"postgresql://x@[bad/p\"\n";
+  directory.write("daemon.toml", "[daemon]\n" + unreadable);
+  reload(service);
+  BOOST_TEST(service.logs("what was in force stays in force"));
+  BOOST_TEST(contains(service.log(), "cannot read the database URL"));
+  archive_accounts("id = 2");
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+
+  Service second(*this, unreadable, {}, "second");
+  BOOST_REQUIRE(!second.manager().has_told("READY=1"));
+  const auto result = second.wait();
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "cannot read the database URL"));
+}
+
 BOOST_AUTO_TEST_CASE(a_new_configuration_takes_effect_without_a_restart) {
   Service service(*this, kQuiet);
   archive_accounts("id = 1");
