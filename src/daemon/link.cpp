@@ -162,25 +162,23 @@ void Link::connect_listener() {
   listen();
 }
 
-/// Listens to the channels as they are wanted now.
-void Link::listen() {
+/// Listens to the channels as they are wanted now, and returns those that are new.
+std::vector<std::string> Link::listen() {
   std::set<std::string> channels;
   {
     const std::lock_guard lock(mutex_);
     channels = channels_;
   }
-  if (channels == listening_) return;
+  if (channels == listening_) return {};
+  std::vector<std::string> added = difference(channels, listening_);
   std::string statements;
-  for (const auto& channel : channels) {
-    if (!listening_.contains(channel))
-      statements += "listen " + postgres::quote_name(channel) + ";";
-  }
-  for (const auto& channel : listening_) {
-    if (!channels.contains(channel))
-      statements += "unlisten " + postgres::quote_name(channel) + ";";
+  for (const auto& channel : added) statements += "listen " + postgres::quote_name(channel) + ";";
+  for (const auto& channel : difference(listening_, channels)) {
+    statements += "unlisten " + postgres::quote_name(channel) + ";";
   }
   listener_->execute(statements);
   listening_ = std::move(channels);
+  return added;
 }
 
 void Link::serve(const std::stop_token& stop) {
@@ -189,7 +187,8 @@ void Link::serve(const std::stop_token& stop) {
     const auto left = std::chrono::ceil<milliseconds>(tick - Clock::now());
     if (left.count() <= 0) {
       locks()->locks.check();
-      listen();
+      // What was told there before was not heard.
+      for (const auto& channel : listen()) events_.notified(channel, "");
       share_out();
       take_back();
       tick = Clock::now() + kTick;

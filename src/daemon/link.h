@@ -81,7 +81,7 @@ class Link {
   void connect_locks();
   void connect_listener();
   void serve(const std::stop_token& stop);
-  void listen();
+  std::vector<std::string> listen();
   void share_out();
   void share_out(const std::string& converger, const std::vector<Unit>& units,
                  std::vector<Unit>& wanted);

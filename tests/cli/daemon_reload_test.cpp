@@ -104,6 +104,25 @@ BOOST_AUTO_TEST_CASE(a_changed_file_acts_from_the_next_pass_on) {
   BOOST_TEST(ask_journal("select count(distinct version) from inconsistency") == "2");
 }
 
+BOOST_AUTO_TEST_CASE(what_was_told_before_a_new_channel_was_listened_to_is_found) {
+  define_archive("-- every: 1h\n-- listen: another\n");
+  archive_accounts("id = 1");
+  Service service(*this, kQuiet);
+  BOOST_REQUIRE(converges());
+  const auto listener = static_cast<pid_t>(
+      std::stol(sql("select pid from pg_stat_activity where datname = current_database() and "
+                    "query like 'listen%'")));
+  BOOST_REQUIRE(::kill(listener, SIGSTOP) == 0);
+  archive_accounts("id = 2");
+  define_archive("-- every: 1h\n-- listen: account_archived\n");
+  reload(service);
+  BOOST_REQUIRE(converges());  // A changed definition is due at once.
+  archive_accounts("id = 3");
+  BOOST_REQUIRE(::kill(listener, SIGCONT) == 0);
+  BOOST_TEST(converges());
+  BOOST_TEST(service.stop().status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(files_may_be_added_removed_and_renamed) {
   Service service(*this, kQuiet);
   std::filesystem::rename(convergers / "archive.sql", convergers / "renamed.sql");
