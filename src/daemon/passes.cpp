@@ -160,8 +160,8 @@ std::optional<Passes::Task> Passes::take() {
   const auto now = Clock::now();
   auto job = schedule_.take(now);
   if (!job) return std::nullopt;
-  const auto next = schedule_.next();
-  if (next && *next <= now) tell_one();  // There is work for another.
+  // For another to run, or to wait for: those that sleep may know of none, or only of a later one.
+  if (schedule_.next()) tell_one();
   auto converger = definitions_.converger(job->unit);
   running_[job->unit] = {.since = now,
                          .deadline = now + converger->profile().settings.pass_timeout};
