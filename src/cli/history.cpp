@@ -51,10 +51,10 @@ std::string pass_text(const journal::StoredEntry& stored) {
   const auto changes = detail_number(stored, "changes");
   // What a limit stopped was counted, and not corrected.
   const bool is_held = outcome == "held" && changes == 0;
-  std::string text = fmt::format("pass {}: {} of {} {}", outcome, stored.entry.count.value_or(0),
-                                 counted(detail_number(stored, "examined"), "subject"),
-                                 is_held ? "to be corrected, none was"
-                                         : "corrected, " + counted(changes, "change"));
+  std::string text = fmt::format(
+      "pass {}: {} of {} {}", outcome, stored.entry.count.value_or(0),
+      counted(detail_number(stored, "examined"), "subject"),
+      is_held ? "to be corrected, none was" : "corrected, " + counted(changes, "change"));
   if (const std::string message = detail_text(stored, "message"); !message.empty()) {
     text += ": " + message;
   }

@@ -53,8 +53,10 @@ std::map<Unit, Timing> Definitions::units() const {
   for (const auto& [name, shards] : convergers_) {
     const engine::Profile& profile = profile_of(shards);
     const engine::Settings& settings = profile.settings;
-    const Timing timing{
-        .every = settings.every, .narrows = may_be_narrowed(settings), .version = profile.version};
+    const Timing timing{.every = settings.every,
+                        .narrows = may_be_narrowed(settings),
+                        .version = profile.version,
+                        .by_hand = !settings.every && settings.listen.empty()};
     for (int shard = 0; shard < settings.shards; ++shard) {
       units[{.converger = name, .shard = shard, .shards = settings.shards}] = timing;
     }

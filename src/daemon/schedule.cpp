@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds kLongestLater{60'000};
 
 void Schedule::define(const std::map<Unit, Timing>& units, Time now) {
   for (auto& [unit, entry] : entries_) {
-    if (!units.contains(unit)) entry = {.owned = entry.owned, .running = entry.running};
+    if (!units.contains(unit))
+      entry = {.owned_since = entry.owned_since, .owned = entry.owned, .running = entry.running};
   }
   std::erase_if(entries_, [&](const auto& known) {
     return !units.contains(known.first) && !known.second.owned && !known.second.running;
@@ -33,10 +34,12 @@ void Schedule::define(const std::map<Unit, Timing>& units, Time now) {
     if (changed) wake_whole_entry(entry, now);
     if (sooner) entry.due = now;
     if (!timing.every) entry.due.reset();
+    if (timing.by_hand) entry.woken.reset();
   }
 }
 
 void Schedule::wake_entry(Entry& entry, const std::string& payload, Time now) {
+  if (entry.timing.by_hand) return;
   if (!entry.woken) entry.woken = now;
   if (payload.empty() || !entry.timing.narrows || entry.whole) {
     entry.whole = true;

@@ -32,6 +32,7 @@ struct Timing {
   std::optional<std::chrono::milliseconds> every;  ///< Nullopt: only when it is woken.
   bool narrows = false;      ///< Whether the payload of a wake-up may narrow a pass to a subject.
   std::string version = {};  ///< Of the definition.
+  bool by_hand = false;      ///< Never run here: it has no interval, and listens to nothing.
 };
 
 /// A pass to run now.
@@ -90,18 +91,18 @@ class Schedule {
   /// Ownership and a pass that runs are not of the definition: they outlive it, so that one that
   /// comes back finds them.
   struct Entry {
-    bool defined = false;
     Timing timing = {};
-    bool owned = false;
-    Time owned_since{};
-    bool running = false;
+    std::set<std::string> subjects = {};  ///< Keys of those that wake-ups were for ...
     std::optional<Time> due = {};
-    Time not_before{};  ///< Backing off.
-    int attempts = 0;   ///< That failed in a row.
     std::optional<Time> woken = {};
     std::optional<Time> notified = {};
-    bool whole = false;                   ///< A wake-up was for all subjects.
-    std::set<std::string> subjects = {};  ///< The keys of those that were not.
+    Time owned_since{};
+    Time not_before{};   ///< Backing off.
+    int attempts = 0;    ///< That failed in a row.
+    bool whole = false;  ///< ... unless one was for all.
+    bool defined = false;
+    bool owned = false;
+    bool running = false;
   };
 
   static void wake_entry(Entry& entry, const std::string& payload, Time now);

@@ -1,6 +1,7 @@
 #include "src/postgres/session.h"
 
 #include "src/postgres/connection.h"
+#include "src/postgres/connection_string.h"
 #include "src/postgres/errors.h"
 #include "src/postgres/pipeline.h"
 #include "src/postgres/rows_data.h"
@@ -9,83 +10,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <unordered_map>
 
 namespace converge::postgres {
 
 namespace {
-
-struct ConninfoFree {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
-std::string quote_option(std::string_view value) {
-  std::string quoted = "'";
-  for (const char c : value) {
-    if (c == '\'' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + "'";
-}
-
-/// What libpq says of a connection string, up to where it begins to quote it: the password may be
-/// anywhere in what could not be read. Single characters and the names of options are no secret.
-std::string without_secrets(std::string_view why) {
-  why = why.substr(0, why.find('\n'));
-  if (why.starts_with("invalid connection option") ||
-      why.starts_with("invalid URI query parameter")) {
-    return std::string(why);
-  }
-  auto quote = why.find('"');
-  while (quote != std::string_view::npos && why.substr(quote + 2, 1) == "\"") {
-    quote = why.find('"', quote + 3);
-  }
-  why = why.substr(0, quote);
-  return std::string(why.substr(0, why.find_last_not_of(" :") + 1));
-}
-
-using Conninfo = std::unique_ptr<PQconninfoOption, ConninfoFree>;
-
-Conninfo parse_url(const std::string& url) {
-  char* problem = nullptr;
-  Conninfo parsed(PQconninfoParse(url.c_str(), &problem));
-  if (parsed) return parsed;
-  const std::string why = problem == nullptr ? "out of memory" : problem;
-  PQfreemem(problem);
-  throw Error(ErrorKind::usage, "cannot read the database URL: " + without_secrets(why),
-              "Write it as postgresql://USER@HOST:PORT/DATABASE or as host=... dbname=...");
-}
-
-/// The user's connection string with our settings where it has none.
-std::string connection_string(const ConnectOptions& options) {
-  const Conninfo parsed = parse_url(options.url);
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
-  std::vector<std::pair<std::string, std::string>> ours = {
-      {"application_name", "converge"},
-      {"client_encoding", "UTF8"},
-      {"connect_timeout", fmt::format("{}", std::max<long>(seconds, 2))},
-      {"keepalives_idle", "5"},
-      {"keepalives_interval", "2"},
-      {"keepalives_count", "3"},
-      {"tcp_user_timeout", "15000"}};
-  std::string text;
-  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    const std::string keyword = option->keyword;
-    const bool set = option->envvar != nullptr && std::getenv(option->envvar) != nullptr;
-    // Bytes that are not UTF-8 could not be journaled.
-    if (keyword == "client_encoding") continue;
-    if (set && (options.environment_first || option->val == nullptr)) {
-      std::erase_if(ours, [&](const auto& own) { return own.first == keyword; });
-      continue;
-    }
-    if (option->val == nullptr) continue;
-    std::erase_if(ours, [&](const auto& own) { return own.first == keyword; });
-    text += fmt::format("{}={} ", keyword, quote_option(option->val));
-  }
-  for (const auto& [keyword, value] : ours) text += fmt::format("{}={} ", keyword, value);
-  return text;
-}
 
 /// Of what is not in a transaction that has a deadline of its own.
 constexpr std::chrono::milliseconds kStatementTimeout{10'000};
@@ -288,19 +217,25 @@ class Session::Implementation {
     return {ErrorKind::transient, error.what(), error.hint(), error.sqlstate()};
   }
 
+  [[noreturn]] void throw_current() {
+    const Error error = current_error(server_.place);
+    lost_ = lost_ || error.sqlstate() == kConnectionLost;
+    throw if_lost_transient(error);
+  }
+
   template <typename Action>
   Rows run(const Action& action) {
     require_open();
     try {
       return Rows(std::make_shared<const Rows::Data>(action()));
+    } catch (const pqxx::too_many_connections&) {
+      throw_current();  // Which libpqxx counts among the broken ones.
     } catch (const pqxx::broken_connection& error) {
       // libpqxx tells what it could not do next, libpq why the connection ended.
       const char* why = connection_->raw() == nullptr ? "" : PQerrorMessage(connection_->raw());
       throw lost(*why == '\0' ? error.what() : why);
     } catch (...) {
-      const Error error = current_error(server_.place);
-      lost_ = lost_ || error.sqlstate() == kConnectionLost;
-      throw if_lost_transient(error);
+      throw_current();
     }
   }
 
@@ -334,8 +269,6 @@ class Session::Implementation {
   // libpq calls a connection open that it failed to write to, until it has read its end.
   bool lost_ = false;
 };
-
-void require_readable_url(const std::string& url) { parse_url(url); }
 
 Session::Session(const ConnectOptions& options)
     : implementation_(std::make_unique<Implementation>(options)) {}

@@ -183,6 +183,25 @@ BOOST_AUTO_TEST_CASE(status_asks_it_over_its_socket_and_knows_when_it_is_gone) {
   BOOST_TEST(contains(status().out, "the daemon does not run here"));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_for_people_alone_is_left_to_them) {
+  add_accounts(2);
+  define("by_hand", archiver("-- every: never\n"));
+  define("archive",
+         "-- listen: account_archived\n-- find:\nselect id from account where archived_at "
+         "is not null;\n-- step: rename\nupdate account set name = 'gone' from subject "
+         "where account.id = subject.id and name <> 'gone' returning subject.id");
+  archive_accounts("id = 1");
+  Service service(*this, kQuiet);
+  const auto renamed = [this] { return sql("select count(*) from account where name = 'gone'"); };
+  BOOST_TEST(eventually([&] { return renamed() == "1"; }));
+  archive_accounts("id = 2");
+  BOOST_TEST(eventually([&] { return renamed() == "2"; }));
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(ask_journal("select group_concat(distinct definition) from entry join definition d on "
+                         "d.id = definition where d.name = 'by_hand'") == "");
+  BOOST_TEST(left_to_do() == "6");
+}
+
 BOOST_AUTO_TEST_CASE(its_metrics_tell_what_it_did) {
   add_accounts(1);
   archive_accounts();

@@ -64,6 +64,19 @@ BOOST_AUTO_TEST_CASE(one_without_an_interval_waits_to_be_woken) {
   BOOST_TEST(!schedule.due(unit("woken")));
 }
 
+BOOST_AUTO_TEST_CASE(one_for_people_alone_is_never_run) {
+  for (const auto* version : {"1", "2"}) {
+    schedule.own(unit("by_hand"), true, start);
+    schedule.define(
+        {{unit("by_hand"), {.every = std::nullopt, .version = version, .by_hand = true}}}, start);
+    schedule.wake_all(start);
+    schedule.wake_whole("by_hand", start);
+    schedule.wake("by_hand", "", start);
+    BOOST_TEST(!schedule.take(start + hours(100)));
+    BOOST_TEST(!schedule.next());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_was_woken_goes_before_what_is_due) {
   schedule.wake("woken", "", start + seconds(11));
   run("woken", start + seconds(11));

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "src/postgres/session.h"
+
+#include <string>
+
+namespace converge::postgres {
+
+/// The user's connection string for libpq, with our settings where it has none. Throws
+/// `Error{usage}` when libpq cannot read it; the message keeps its secrets.
+std::string connection_string(const ConnectOptions& options);
+
+}  // namespace converge::postgres
