@@ -41,11 +41,14 @@ void add_memory(Converger& one, const journal::State& state) {
 void add_live(Converger& one, const LiveConverger& live) {
   one.version = live.version;
   one.schedule = live.schedule.empty() ? one.schedule : live.schedule;
-  one.condition.state = live.state;
-  one.condition.why = live.why;
-  one.condition.resolve = live.resolve;
-  one.condition.quarantined = live.quarantined;
-  one.condition.needs_person = engine::needs_person(live.state, live.quarantined);
+  // A pause and a hold are in the journal before the daemon has seen them there.
+  if (one.condition.state != "paused" && one.condition.state != "held") {
+    one.condition.state = live.state;
+    one.condition.why = live.why;
+    one.condition.resolve = live.resolve;
+    one.condition.quarantined = live.quarantined;
+    one.condition.needs_person = engine::needs_person(live.state, live.quarantined);
+  }
   one.running = live.running;
   one.owned = live.owned;
   one.next_us = live.next_us.value_or(0);

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <memory>
 #include <string>
 
 namespace {
@@ -26,6 +27,18 @@ struct DaemonHosts : Daemon {
     auto changed = journal_of(host);
     changed["CONVERGE_CONVERGERS"] = (directory / own.string()).string();
     return changed;
+  }
+  /// Account 1 was the first host's, which died; account 2 is the second one's.
+  std::unique_ptr<Service> taken_over() {
+    Service first(*this, kQuiet, journal_of("first"), "first");
+    archive_accounts("id = 1");
+    BOOST_REQUIRE(converges());
+    first.signal(SIGKILL);
+    first.wait();
+    auto second = std::make_unique<Service>(*this, kQuiet, journal_of("second"), "second");
+    archive_accounts("id = 2");
+    BOOST_REQUIRE(converges());
+    return second;
   }
   /// What a person there does.
   CommandResult call_on(const std::string& host, const Words& arguments) {
@@ -85,14 +98,7 @@ BOOST_AUTO_TEST_CASE(one_host_converges_and_the_other_takes_over_when_it_dies) {
 
 BOOST_AUTO_TEST_CASE(host_that_stands_by_needs_nobody) {
   define_archive("-- every: 1s\n");
-  Service first(*this, kQuiet, journal_of("first"), "first");
-  archive_accounts("id = 1");
-  BOOST_REQUIRE(converges());
-  first.signal(SIGKILL);
-  first.wait();
-  Service second(*this, kQuiet, journal_of("second"), "second");
-  archive_accounts("id = 2");
-  BOOST_REQUIRE(converges());
+  const auto second = taken_over();
   // As long ago as it takes to be silent, and a failure, which is not told any more either.
   const auto file = (directory / "first" / "journal.db").string();
   const auto aged = run_command(
@@ -105,7 +111,7 @@ BOOST_AUTO_TEST_CASE(host_that_stands_by_needs_nobody) {
   BOOST_TEST(ask("/readyz") == "ready\n");
   BOOST_TEST(contains(ask("/metrics"), "converge_silent{converger=\"archive\"} 0"));
   BOOST_TEST(again.stop().status == 0);
-  BOOST_TEST(second.stop().status == 0);
+  BOOST_TEST(second->stop().status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(cron_and_people_work_beside_it_and_nothing_is_done_twice) {
@@ -148,16 +154,7 @@ BOOST_AUTO_TEST_CASE(shards_spread_over_the_hosts_that_are_there) {
 }
 
 BOOST_AUTO_TEST_CASE(a_pause_holds_on_all_hosts_whoever_owns_the_converger) {
-  {
-    Service first(*this, kQuiet, journal_of("first"), "first");
-    archive_accounts("id = 1");
-    BOOST_REQUIRE(converges());
-    first.signal(SIGKILL);
-    first.wait();
-  }
-  Service second(*this, kQuiet, journal_of("second"), "second");
-  archive_accounts("id = 2");
-  BOOST_REQUIRE(converges());
+  const auto second = taken_over();
   BOOST_TEST(eventually([this] { return corrected_by("second") == 1; }));
 
   BOOST_TEST(call_on("first", {"pause", "archive", "--reason", "a migration"}).status == 0);

@@ -118,6 +118,9 @@ BOOST_AUTO_TEST_CASE(daemon_that_runs_knows_better_than_the_journal) {
   BOOST_TEST(member(json.at(0), "answers") == "true");
   BOOST_TEST(member(json.at(0), "trouble") == "the journal's disk is full");
   BOOST_TEST(member(json.at(1), "owned") == "false");
+  // What a person has just decided goes before what the daemon still says.
+  BOOST_TEST(call({"pause", "archive", "--reason", "x"}).status == 0);
+  BOOST_TEST(lines(call({"status"}).out).back().starts_with("archive  paused  "));
 }
 
 BOOST_AUTO_TEST_CASE(daemon_that_died_or_does_not_answer_is_told) {
