@@ -189,7 +189,7 @@ Origin origin_of(std::string_view find) {
 }
 
 Origin flag_of(const Definition& definition) {
-  const Origin found = origin_of(definition.find.sql);
+  Origin found = origin_of(definition.find.sql);
   Origin update = update_in(definition.runbook, found.table);
   if (update.table.empty()) return found;
   if (same_word(update.table, found.table)) update.key = found.key;

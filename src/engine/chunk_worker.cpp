@@ -133,23 +133,22 @@ void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
 }
 
 bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& keys) {
-  Subjects found;
-  bool done = false;
+  bool acts = false;
   try {
     Slots::Slot slot(state_.slots());
     postgres::Transaction transaction(std::move(session));
-    auto converged = state_.converger().find_and_converge(transaction, keys);
+    transaction.session().queue(
+        postgres::AdvisoryLocks::take_for_transaction(state_.converger().profile().name));
+    const auto converged = state_.converger().find_and_converge(transaction, keys);
     if (!converged || !are_those(converged->subjects, keys)) return false;
-    found = std::move(converged->subjects);
-    finish(transaction, found, converged->changes, slot);
-    done = true;
+    acts = true;
+    finish(transaction, converged->subjects, converged->changes, slot);
+    return true;
   } catch (const Error& error) {
-    if (found.empty()) return false;
-    state_.expect_work = true;
-    recover_from(error, found, 1, false, done);
+    const bool is_settled = postgres::is_about_data(error) || error.kind() == ErrorKind::transient;
+    if (!acts || is_settled) return false;
+    throw;
   }
-  if (!done) work_parts(found, false);
-  return true;
 }
 
 void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {

@@ -23,8 +23,9 @@ class ChunkWorker {
   void work(const Subjects& chunk);
   /// Converges subjects in the transaction that has just found them.
   void work_in(std::unique_ptr<postgres::Transaction> transaction, const Subjects& chunk);
-  /// Finds and converges subjects in one round trip, by their keys. False when that does not
-  /// suffice: nothing was done then, and the ordinary way tells why.
+  /// Takes the lock of the pass for the transaction, finds and converges subjects by their keys,
+  /// all in one round trip. False when that does not suffice: nothing was done then, and the
+  /// ordinary way tells why.
   bool work_at_once(postgres::Pool::Lease session, const Subjects& keys);
 
  private:

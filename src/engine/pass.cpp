@@ -8,6 +8,7 @@
 #include "src/engine/pass_note.h"
 #include "src/engine/pass_state.h"
 #include "src/engine/shard_locks.h"
+#include "src/engine/work_in_parallel.h"
 
 #include <fmt/core.h>
 
@@ -62,8 +63,9 @@ class Pass {
   void converge();
   void converge_subjects(const Shards& shards);
   bool may_begin_anew(const Error& error) const;
-  void make_ready(postgres::Session& session);
-  bool is_for_one_round_trip();
+  bool is_for_one_round_trip() const;
+  bool converge_at_once();
+  postgres::Pool::Lease inspected_session();
   Listing list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards);
   Listing list_named(std::unique_ptr<postgres::Transaction> transaction);
   void leave_unsettled(Listing& listing, bool complete);
@@ -73,7 +75,6 @@ class Pass {
   /// Named by a person, who wants to see them tried.
   bool tries_regardless() const { return state_.is_narrowed() && !context_.lenient; }
   void converge_freely(Listing& listing);
-  void work_in_parallel(Listing& listing);
   void converge_limited(Listing& listing, const Limit& limit);
   void evaluate_rest(Listing& listing);
   void stop_at_limit(std::int64_t allowed, const std::string& digest);
@@ -106,6 +107,7 @@ Error Pass::why_cancelled(const Error& error) const {
 
 void Pass::converge() {
   context_.locks.check();
+  if (is_for_one_round_trip() && converge_at_once()) return;
   const ShardLocks locks(profile(), context_);
   if (locks.shards().mine.empty()) {
     skipped_ = true;
@@ -151,12 +153,7 @@ bool Pass::may_begin_anew(const Error& error) const {
   return (state_.is_suspect(error) || (outlived && state_.has_done_nothing())) && !state_.is_over();
 }
 
-void Pass::make_ready(postgres::Session& session) {
-  converger_.prepare(session);
-  session.set_statement_timeout(state_.statement_timeout());
-}
-
-void Pass::converge_subjects(const Shards& shards) {
+postgres::Pool::Lease Pass::inspected_session() {
   auto session = state_.lease();
   if (session->server().in_recovery) {
     throw Error(ErrorKind::failure, session->server().place + " is a standby, in recovery",
@@ -166,14 +163,13 @@ void Pass::converge_subjects(const Shards& shards) {
   const bool redacts = !profile().settings.redact.empty() && !is_plan();
   state_.use_recorder(Recorder(
       converger_, redacts ? std::optional(context_.journal->redaction_key()) : std::nullopt));
-  make_ready(*session);
-  if (is_for_one_round_trip()) {
-    const Subjects keys = NamedSubjects::keys_alone(context_.subjects);
-    state_.expect(static_cast<std::int64_t>(keys.size()));
-    if (ChunkWorker(state_, true).work_at_once(std::move(session), keys)) return;
-    session = state_.lease();
-    make_ready(*session);
-  }
+  converger_.prepare(*session);
+  session->set_statement_timeout(state_.statement_timeout());
+  return session;
+}
+
+void Pass::converge_subjects(const Shards& shards) {
+  auto session = inspected_session();
   if (!shards.all() && !state_.quarantine().empty()) {
     state_.quarantine().keep(converger_.in_shards(*session, state_.quarantine().keys(), shards));
   }
@@ -196,11 +192,30 @@ void Pass::converge_subjects(const Shards& shards) {
 
 /// Whether the steps may act before it is known which of the named subjects find returns: nothing
 /// is left out of these, and what was done to others is rolled back.
-bool Pass::is_for_one_round_trip() {
+bool Pass::is_for_one_round_trip() const {
   const Settings& settings = profile().settings;
-  return state_.is_narrowed() && !is_plan() && !settings.limit && settings.settle.count() == 0 &&
-         state_.quarantine().empty() &&
+  return context_.lenient && !is_plan() && !context_.subjects.empty() && settings.shards == 1 &&
+         !settings.limit && settings.settle.count() == 0 &&
          context_.subjects.size() <= static_cast<std::size_t>(settings.chunk);
+}
+
+/// A wake-up, for which every round trip counts: its transaction has the lock of the pass by
+/// itself. False when anything stands in its way, with nothing done.
+bool Pass::converge_at_once() {
+  const auto standing = context_.journal->standing(profile().name);
+  if (standing.pause || standing.hold || !standing.quarantined.empty()) return false;
+  state_.start_clock();
+  context_.journal->register_definition(state_.definition(), profile().text);
+  load_quarantine({});
+  const Subjects keys = NamedSubjects::keys_alone(context_.subjects);
+  state_.expect(static_cast<std::int64_t>(keys.size()));
+  postgres::Pool::Lease session;
+  try {
+    session = inspected_session();
+  } catch (const Error&) {
+    return false;  // The ordinary way meets it again, and knows what to do.
+  }
+  return ChunkWorker(state_, true).work_at_once(std::move(session), keys);
 }
 
 Listing Pass::list(std::unique_ptr<postgres::Transaction> transaction, const Shards& shards) {
@@ -294,44 +309,8 @@ void Pass::converge_freely(Listing& listing) {
   if (auto transaction = listing.take_transaction()) {
     ChunkWorker(state_, !is_plan()).work_in(std::move(transaction), listing.next());
   } else {
-    work_in_parallel(listing);
+    work_in_parallel(state_, listing, !is_plan());
   }
-}
-
-/// More workers than chunks may be at work in the server: while the steps of those run, one writes
-/// its chunk's record to the journal and, where several are at work, another waits for its COMMIT.
-void Pass::work_in_parallel(Listing& listing) {
-  std::mutex mutex;  // Of the listing and the error.
-  std::exception_ptr error;
-  const auto work = [&] {
-    ChunkWorker worker(state_, !is_plan());
-    while (true) {
-      Subjects chunk;
-      try {
-        {
-          const std::lock_guard lock(mutex);
-          if (error) return;
-          chunk = listing.next();
-        }
-        if (chunk.empty()) return;
-        worker.work(chunk);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!error) error = std::current_exception();
-        return;
-      }
-    }
-  };
-  const std::int64_t chunks =
-      (listing.size() + profile().settings.chunk - 1) / profile().settings.chunk;
-  const int parallel = profile().settings.parallel;
-  const auto workers = std::min<std::int64_t>(parallel + std::min(parallel, 2), chunks);
-  {
-    std::vector<std::jthread> threads;
-    for (std::int64_t worker = 1; worker < workers; ++worker) threads.emplace_back(work);
-    work();
-  }
-  if (error) std::rethrow_exception(error);
 }
 
 void Pass::converge_limited(Listing& listing, const Limit& limit) {

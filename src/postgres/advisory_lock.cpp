@@ -103,6 +103,14 @@ std::vector<bool> AdvisoryLocks::acquire_many(const std::vector<std::string>& na
   return try_acquire(names);
 }
 
+std::string AdvisoryLocks::take_for_transaction(const std::string& name) {
+  // A failed cast ends the transaction before the statements that were sent along with this one.
+  return fmt::format(
+      "select case when {} then 0 else (current_setting('application_name') || "
+      "': another pass of {} is running')::int end",
+      call("pg_try_advisory_xact_lock", key_of(name)), name);
+}
+
 std::string AdvisoryLocks::variant_name(const std::string& name, int variant) {
   return fmt::format("{} in variant {}", name, variant);
 }

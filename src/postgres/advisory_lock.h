@@ -42,6 +42,10 @@ class AdvisoryLocks {
   bool acquire_variant(const std::string& name, int variant);
   static std::string variant_name(const std::string& name, int variant);
 
+  /// A statement that takes the lock until its transaction ends, and fails when somebody has it,
+  /// this object included.
+  static std::string take_for_transaction(const std::string& name);
+
   /// Gives back what was acquired, either way, once for each time that it was; does nothing for a
   /// name that is not held here.
   void release(const std::string& name) { release_many({name}); }
