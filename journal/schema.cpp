@@ -126,17 +126,6 @@ create table archive (  -- What was pruned, and where it went.
 
 // The same of version 3. All of it is state and not history.
 constexpr const char* kSinceVersion3 = R"sql(
-create table last_pass (
-  converger text primary key,      -- `NAME`, or `NAME I/N` of one of its shards.
-  time_us integer not null,
-  outcome text not null,
-  correction_us integer not null,  -- 0: never corrected anything.
-  streak integer not null,         -- Complete passes in a row that corrected something.
-  failures integer not null,       -- Passes in a row that failed ...
-  message text not null,           -- ... and why the last one did.
-  completed_us integer not null    -- The last one that did not; 0: none.
-) strict, without rowid;
-
 create table pause (  -- What a person stopped.
   converger text primary key,      -- '': all.
   since_us integer not null,
@@ -169,6 +158,20 @@ create table service (  -- The daemon that writes this journal, or did when it w
 ) strict;
 )sql";
 
+// As it is since version 4.
+constexpr const char* kLastPass = R"sql(
+create table last_pass (
+  converger text primary key,      -- `NAME`, or `NAME I/N` of one of its shards.
+  time_us integer not null,
+  outcome text not null,
+  correction_us integer not null,  -- 0: never corrected anything.
+  streak integer not null,         -- Complete passes in a row that corrected something.
+  failures integer not null,       -- Passes in a row that failed ...
+  message text not null,           -- ... and why the last one did.
+  completed_us integer not null    -- The last one that did not; 0: none.
+) strict, without rowid;
+)sql";
+
 constexpr const char* kDropVersion1 = R"sql(
 drop view "transaction";
 drop view step;
@@ -177,12 +180,13 @@ drop trigger entry_delete;
 drop index entry_outcome;
 )sql";
 
-constexpr const char* kPutLastPassAside = "alter table last_pass rename to last_pass_2";
+constexpr const char* kPutLastPassAside = "alter table last_pass rename to last_pass_before";
 
+/// Version 3 had all columns but the last, version 2 four of them.
 constexpr const char* kTakeLastPassOver = R"sql(
 insert into last_pass
-select *, 0, 0, '', iif(outcome = 'failed', 0, time_us) from last_pass_2;
-drop table last_pass_2;
+select *, {} iif(outcome = 'failed', 0, time_us) from last_pass_before;
+drop table last_pass_before;
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -285,6 +289,7 @@ void create_schema(SQLite::Database& database, const std::string& journal_id) {
   database.exec(kIndices);
   database.exec(kSinceVersion2);
   database.exec(kSinceVersion3);
+  database.exec(kLastPass);
   database.exec(kViews);
   fill_dictionary(database, "kind", Kind::clock);
   fill_dictionary(database, "outcome", Outcome::unknown);
@@ -296,14 +301,16 @@ void create_schema(SQLite::Database& database, const std::string& journal_id) {
 
 void migrate_schema(SQLite::Database& database) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-  if (schema_state(database).version < 2) {
+  const auto version = schema_state(database).version;
+  if (version < 2) {
     database.exec(kDropVersion1);
     database.exec(kSinceVersion2);
     database.exec(kViews);
   }
+  if (version < 3) database.exec(kSinceVersion3);
   database.exec(kPutLastPassAside);
-  database.exec(kSinceVersion3);
-  database.exec(kTakeLastPassOver);
+  database.exec(kLastPass);
+  database.exec(fmt::format(fmt::runtime(kTakeLastPassOver), version < 3 ? "0, 0, ''," : ""));
   database.exec(fmt::format("pragma user_version = {}", kSchemaVersion));
   transaction.commit();
 }

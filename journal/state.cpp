@@ -4,6 +4,7 @@
 #include "journal/schema.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 namespace converge::journal {
 namespace {
@@ -76,11 +77,12 @@ void delete_hold(SQLite::Database& database, const std::string& converger) {
 
 std::vector<LastPass> read_last_passes(SQLite::Database& database) {
   std::vector<LastPass> passes;
-  const bool counts = schema_state(database).version >= 3;
+  const auto version = schema_state(database).version;
   SQLite::Statement row(
-      database, std::string("select converger, time_us, outcome, correction_us") +
-                    (counts ? ", message, streak, failures, completed_us" : ", '', 0, 0, 0") +
-                    " from last_pass");
+      database,
+      fmt::format("select converger, time_us, outcome, correction_us, {}, {} from last_pass",
+                  version >= 3 ? "message, streak, failures" : "'', 0, 0",
+                  version >= 4 ? "completed_us" : "iif(outcome = 'failed', 0, time_us)"));
   while (row.executeStep()) {
     const std::string unit = row.getColumn(0).getString();
     const auto end = std::min(unit.find(' '), unit.size());

@@ -51,6 +51,25 @@ struct Version1 : JournalFixture {
             "pragma user_version = 2");
   }
 
+  /// Undoes what version 4 has; the rest is as builds of schema 3 left it.
+  void make_version_3() const {
+    run_sql(file,
+            "drop table last_pass;"
+            "create table last_pass (converger text primary key, time_us integer not null,"
+            " outcome text not null, correction_us integer not null, streak integer not null,"
+            " failures integer not null, message text not null) strict, without rowid;"
+            "insert into last_pass values ('a', 5, 'failed', 4, 1, 2, 'why'),"
+            " ('b', 6, 'unchanged', 0, 0, 0, '');"
+            "pragma user_version = 3");
+  }
+
+  void require_schema_of_a_new_one() const {
+    const auto fresh = directory / "made.db";
+    const std::string all =
+        "select group_concat(sql, char(10)) from (select sql from sqlite_schema order by name)";
+    BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
+  }
+
   std::string version() const { return ask_sql(file, "pragma user_version"); }
 };
 
@@ -71,7 +90,7 @@ BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
   const auto before = entries();
   {
     auto journal = open();
-    BOOST_TEST(version() == "3");
+    BOOST_TEST(version() == "4");
     BOOST_TEST(journal.unsettled().size() == 1u);
     PassId pass{1};
     journal.append_outcome(pass, journal_definition(), 6, Outcome::rolled_back);
@@ -88,10 +107,7 @@ BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
 
 BOOST_AUTO_TEST_CASE(migrated_file_has_the_schema_of_a_new_one) {
   open();
-  const auto fresh = directory / "made.db";
-  const std::string all =
-      "select group_concat(sql, char(10)) from (select sql from sqlite_schema order by name)";
-  BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
+  require_schema_of_a_new_one();
 }
 
 BOOST_AUTO_TEST_CASE(migration_keeps_what_is_no_history) {
@@ -118,7 +134,7 @@ BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
   BOOST_TEST(entries().size() == 8u);
   run_sql(file, "drop table archive");
   open();
-  BOOST_TEST(version() == "3");
+  BOOST_TEST(version() == "4");
 }
 
 BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
@@ -131,23 +147,39 @@ BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
   BOOST_TEST(Reader(file).last_passes().at("a").time_us == 5);
   run_sql(file, "drop table quarantine");
   open().pause({.converger = "a", .reason = "billing moves"});
-  BOOST_TEST(version() == "3");
+  BOOST_TEST(version() == "4");
   BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
   BOOST_TEST(Reader(file).state().pauses.size() == 1u);
   BOOST_TEST(!verify().broken_seq.has_value());
   open();
-  const auto fresh = directory / "made.db";
-  const std::string all =
-      "select group_concat(sql, char(10)) from (select sql from sqlite_schema order by name)";
-  BOOST_TEST(ask_sql(file, all) == ask_sql(fresh, all));
+  require_schema_of_a_new_one();
+}
+
+BOOST_AUTO_TEST_CASE(version_3_is_migrated_with_its_counts) {
+  open().pause({.converger = "a", .reason = "billing moves"});
+  make_version_3();
+  const auto check = [this] {
+    const auto passes = Reader(file).last_passes();
+    BOOST_TEST(passes.at("a").failures == 2);
+    BOOST_TEST(passes.at("a").message == "why");
+    BOOST_TEST(passes.at("a").completed_us == 0);
+    BOOST_TEST(passes.at("b").completed_us == 6);
+    BOOST_TEST(Reader(file).state().pauses.size() == 1u);
+  };
+  check();
+  BOOST_TEST(version() == "3");
+  open();
+  BOOST_TEST(version() == "4");
+  check();
+  require_schema_of_a_new_one();
 }
 
 BOOST_AUTO_TEST_CASE(newer_schema_names_the_build_that_is_needed) {
-  run_sql(file, "pragma user_version = 4; update actor set build = 321");
+  run_sql(file, "pragma user_version = 5; update actor set build = 321");
   for (const auto& error : {error_of([&] { open(); }), error_of([&] { verify(); }),
                             error_of([&] { extent_of(file); })}) {
     BOOST_TEST((error.kind() == ErrorKind::usage));
-    BOOST_TEST(std::string(error.what()).find("has schema 4") != std::string::npos);
+    BOOST_TEST(std::string(error.what()).find("has schema 5") != std::string::npos);
     BOOST_TEST(error.hint().find("build 321 or newer") != std::string::npos);
   }
 }
