@@ -54,7 +54,8 @@ std::string PassPrinter::held_text(const journal::Hold& hold) {
 
 std::string PassPrinter::sentence(const engine::PassResult& result) const {
   const std::string subjects = counted(result.examined, "subject");
-  const std::string changes = counted(result.changes, "change");
+  const std::string corrected = fmt::format("{} of {} corrected, {}", result.inconsistencies,
+                                            subjects, counted(result.changes, "change"));
   std::string text;
   switch (result.outcome) {
     case engine::PassOutcome::unchanged:
@@ -64,12 +65,12 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
               : fmt::format("nothing to do, {} examined", subjects);
       break;
     case engine::PassOutcome::converged:
-      text = styled(Style::good, "converged") +
-             fmt::format(": {} of {} corrected, {}", result.inconsistencies, subjects, changes);
+      text = styled(Style::good, "converged") + ": " + corrected;
       break;
     case engine::PassOutcome::planned:
       text = styled(Style::warning, "would correct") +
-             fmt::format(" {} of {}, {}", result.inconsistencies, subjects, changes);
+             fmt::format(" {} of {}, {}", result.inconsistencies, subjects,
+                         counted(result.changes, "change"));
       break;
     case engine::PassOutcome::failed:
       text = styled(Style::bad, "failed");
@@ -77,13 +78,11 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
       if (result.hold) {
         text += fmt::format("{} {}", result.failed > 0 ? "," : ":", held_text(*result.hold));
       } else if (result.examined > 0) {
-        text += fmt::format("{} {} of {} corrected, {}", result.failed > 0 ? "," : ":",
-                            result.inconsistencies, subjects, changes);
+        text += (result.failed > 0 ? ", " : ": ") + corrected;
       }
       break;
     case engine::PassOutcome::interrupted:
-      text = styled(Style::warning, "interrupted") +
-             fmt::format(": {} of {} corrected, {}", result.inconsistencies, subjects, changes);
+      text = styled(Style::warning, "interrupted") + ": " + corrected;
       break;
     case engine::PassOutcome::held:
       text = styled(Style::warning, "held") + ": " + held_text(*result.hold);
