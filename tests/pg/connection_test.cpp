@@ -80,6 +80,29 @@ BOOST_AUTO_TEST_CASE(lost_during_commit_is_settled_as_rolled_back_and_tried_agai
   BOOST_TEST(journaled("select count(*) from unsettled") == "0");
 }
 
+// Its one round trip, and the lock within it, are tried again as a whole.
+BOOST_AUTO_TEST_CASE(wake_up_that_loses_its_connection_corrects_once) {
+  archived_accounts(3);
+  define("archive", archive_clusters());
+  const RunOptions wake_up{.subjects = {"1", "2"}, .lenient = true};
+  const std::string done = "converged: 2 of 2 corrected, 2 changes, 0 failed";
+  postgres::Session blocker(connect_options());
+  blocker.execute("begin; select from cluster where account_id = 2 for update");
+  Background pass([&] { return run("archive", wake_up); });
+  wait_for_blocked_pass();
+  sql("select pg_terminate_backend(pid)" + kOurs + "and wait_event_type = 'Lock'");
+  blocker.execute("rollback");
+  BOOST_TEST(summary(pass.result()) == done);
+
+  sql("update cluster set archived_at = null");
+  sql(kEndAtCommit);
+  BOOST_TEST(summary(run("archive", wake_up)) == done);
+  BOOST_TEST(journaled("select outcome, count(*) from inconsistency group by 1 order by 1") ==
+             "committed|4\nrolled_back|2");
+  BOOST_TEST(journaled("select count(*) from unsettled") == "0");
+  BOOST_TEST(count("cluster where archived_at is not null") == 2);
+}
+
 BOOST_AUTO_TEST_CASE(lost_after_commit_is_settled_as_committed) {
   archived_accounts(4);
   define("archive", archive_clusters("-- chunk: 2"));

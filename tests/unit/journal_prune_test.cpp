@@ -1,10 +1,7 @@
 #define BOOST_TEST_DYN_LINK
 #include "journal/backup.h"
-#include "journal/extent.h"
-#include "journal/prune.h"
 #include "journal/redact.h"
-#include "src/base/clock.h"
-#include "tests/unit/journal_fixture.h"
+#include "tests/unit/journal_pruned.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -19,67 +16,6 @@ namespace {
 using namespace converge;
 using namespace converge::journal;
 using namespace converge::tests;
-
-struct Pruned : JournalFixture {
-  std::filesystem::path archive = directory / "archive.db";
-
-  std::int64_t append_settled(Journal& journal, int inconsistencies,
-                              const std::string& prefix = "s", std::size_t detail_bytes = 0) {
-    PassId pass;
-    const auto txn = append_txn(journal, pass, inconsistencies, prefix, detail_bytes);
-    journal.append_outcome(pass, journal_definition(), txn, Outcome::committed);
-    journal.flush();
-    return txn;
-  }
-
-  /// A time after all that is in the journal, and before all that is still to come.
-  static std::int64_t mark() {
-    const auto now_us = wall_time_us() + 1;
-    while (wall_time_us() <= now_us) std::this_thread::yield();
-    return now_us;
-  }
-
-  std::vector<std::string> hashes_in(const std::filesystem::path& journal) const {
-    std::vector<std::string> hashes;
-    Reader(journal).newest({.newest = 1'000'000},
-                           [&](const auto& entry) { hashes.push_back(entry.hash); });
-    return hashes;
-  }
-
-  Pruning prune_before(std::int64_t before_us, const UpkeepProgress& progress = {}) {
-    return prune(file, "alice", before_us, archive, progress);
-  }
-
-  /// `before` is what the journal held; all of it is in the archive and the journal together, each
-  /// entry once and in order, and both verify and meet.
-  void require_moved(const std::vector<std::string>& before) {
-    const auto archived = Reader(archive).verify();
-    BOOST_TEST(!archived.broken_seq.has_value(), archived.reason);
-    const auto kept = verify();
-    BOOST_TEST(!kept.broken_seq.has_value(), kept.reason);
-    auto all = hashes_in(archive);
-    const auto rest = hashes_in(file);
-    all.insert(all.end(), rest.begin(), rest.end());
-    BOOST_REQUIRE(all.size() >= before.size());
-    BOOST_TEST(std::equal(before.begin(), before.end(), all.begin()));
-    const auto extent = extent_of(file);
-    BOOST_TEST(extent.pruned_seq == archived.head_seq);
-    BOOST_TEST(extent.pruned_hash == archived.head_hash);
-    BOOST_TEST(extent.unfinished() == nullptr);
-    BOOST_TEST(!std::filesystem::exists(archive.string() + ".partial"));
-    BOOST_TEST(ask_sql(file, "select count(*) from entry where kind = 14") == "1");
-  }
-
-  /// A prune that ends after its first chunk of deletions, as if it had been killed there.
-  void interrupt_prune(std::int64_t before_us) {
-    struct Interrupted {};
-    BOOST_CHECK_THROW(prune_before(before_us,
-                                   [](UpkeepStage stage, auto, auto) {
-                                     if (stage == UpkeepStage::deleting) throw Interrupted();
-                                   }),
-                      Interrupted);
-  }
-};
 
 }  // namespace
 
@@ -334,87 +270,6 @@ BOOST_AUTO_TEST_CASE(writers_go_on_meanwhile_and_lose_nothing) {
   BOOST_TEST(!found.broken_seq.has_value(), found.reason);
   BOOST_TEST(found.entries == written * 3 + 1);  // And the `prune` entry.
   BOOST_TEST(notices.empty());
-}
-
-BOOST_AUTO_TEST_CASE(space_is_given_back) {
-  auto journal = open();
-  append_settled(journal, 5000, "a", 500);
-  const auto before_us = mark();
-  append_settled(journal, 3, "b");
-  run_sql(file, "pragma wal_checkpoint(truncate)");
-  const auto size_bytes = std::filesystem::file_size(file);
-  BOOST_TEST(prune_before(before_us).space_kept == "");
-  BOOST_TEST(std::filesystem::file_size(file) < size_bytes / 5);
-  BOOST_TEST(std::filesystem::file_size(file.string() + "-wal") == 0u);
-  BOOST_TEST(ask_sql(file, "pragma freelist_count") == "0");
-}
-
-BOOST_AUTO_TEST_CASE(journal_of_version_1_is_converted_when_space_is_given_back) {
-  {
-    auto journal = open();
-    append_settled(journal, 5000, "a", 500);
-  }
-  const auto before_us = mark();
-  run_sql(file,
-          "pragma journal_mode = delete; pragma auto_vacuum = none; vacuum;"
-          "pragma journal_mode = wal");
-  BOOST_REQUIRE(ask_sql(file, "pragma auto_vacuum") == "0");
-  const auto size_bytes = std::filesystem::file_size(file);
-  {
-    auto journal = open();
-    append_settled(journal, 3, "b");
-  }
-  const auto before = hashes_in(file);
-  BOOST_TEST(prune_before(before_us).space_kept == "");
-  require_moved(before);
-  BOOST_TEST(std::filesystem::file_size(file) < size_bytes / 5);
-  BOOST_TEST(ask_sql(file, "pragma auto_vacuum") == "2");
-}
-
-BOOST_AUTO_TEST_CASE(full_disk_leaves_no_archive_and_the_whole_journal) {
-  auto journal = open();
-  append_settled(journal, 5000, "a", 500);
-  const auto before_us = mark();
-  append_settled(journal, 3, "b");
-  const auto before = hashes_in(file);
-  const auto error = [&] {
-    const FileSizeLimit limit(500'000);
-    return error_of([&] { prune_before(before_us); });
-  }();
-  BOOST_TEST((error.kind() == ErrorKind::failure));
-  BOOST_TEST(std::string(error.what()).starts_with(archive.string() + " cannot be written: "));
-  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
-    BOOST_TEST(entry.path().filename() == "state");
-  }
-  BOOST_TEST((hashes_in(file) == before));
-  prune_before(before_us);
-  require_moved(before);
-}
-
-BOOST_AUTO_TEST_CASE(disk_that_fills_while_deleting_loses_nothing) {
-  auto journal = open();
-  append_settled(journal, 20'000, "a", 300);
-  const auto before_us = mark();
-  append_settled(journal, 3, "b");
-  const auto before = hashes_in(file);
-  run_sql(file, "pragma wal_checkpoint(truncate)");
-  int chunks = 0;
-  const auto error = [&] {
-    // Room for one chunk in the WAL and not for two; the archive is there by then.
-    std::optional<FileSizeLimit> limit;
-    return error_of([&] {
-      prune_before(before_us, [&](UpkeepStage stage, auto, auto) {
-        if (stage == UpkeepStage::deleting && ++chunks == 1) {
-          limit.emplace(std::filesystem::file_size(file.string() + "-wal") + 8192);
-        }
-      });
-    });
-  }();
-  BOOST_TEST(chunks == 1);
-  BOOST_TEST((error.kind() == ErrorKind::failure));
-  BOOST_TEST(!verify().broken_seq.has_value());
-  BOOST_TEST(prune_before(before_us).resumed);
-  require_moved(before);
 }
 
 BOOST_AUTO_TEST_CASE(whole_log_can_go) {
