@@ -142,6 +142,7 @@ void SqlConverger::name_statements(const std::vector<postgres::ColumnInfo>& retu
 void SqlConverger::inspect(postgres::Session& session) {
   columns_.clear();
   types_.clear();
+  column_types_.clear();
   std::vector<postgres::ColumnInfo> returned = inspect_find(session);
   put_listed_columns_first();
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
@@ -166,12 +167,15 @@ void SqlConverger::put_listed_columns_first() {
   listed_ = static_cast<std::size_t>(listed_end - places_.begin());
   std::vector<std::string> columns;
   std::vector<Type> types;
+  std::vector<std::uint32_t> column_types;
   for (const std::size_t place : places_) {
     columns.push_back(columns_[place]);
     types.push_back(types_[place]);
+    column_types.push_back(column_types_[place]);
   }
   columns_ = std::move(columns);
   types_ = std::move(types);
+  column_types_ = std::move(column_types);
   step_columns_.clear();
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     step_columns_.push_back(columns_for(step));
@@ -195,6 +199,7 @@ std::vector<postgres::ColumnInfo> SqlConverger::inspect_find(postgres::Session& 
              "Give one of them another name with `as`.");
     }
     columns_.push_back(columns[i].name);
+    column_types_.push_back(columns[i].type);
     aliases.push_back(fmt::format("c{}", i + 1));
   }
   // pg_typeof tells a domain from its base type, which a description of the statement does not.
@@ -327,10 +332,11 @@ engine::Subjects SqlConverger::find_again(postgres::Transaction& transaction,
   return engine::Subjects(transaction.execute_all({find_again_call(known)}).front());
 }
 
-std::vector<postgres::Call> SqlConverger::step_calls(const engine::Subjects& subjects) const {
+std::vector<postgres::Call> SqlConverger::step_calls(const engine::Subjects& subjects,
+                                                     engine::StepRange steps) const {
   std::vector<std::string> arrays(columns_.size());
   std::vector<postgres::Call> calls;
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+  for (std::size_t step = steps.first; step < steps.end; ++step) {
     postgres::Call call{.statement = statement_name(fmt::format("step{}", step)),
                         .parameters = {},
                         .what = "step " + definition_.steps[step].title};
@@ -344,15 +350,16 @@ std::vector<postgres::Call> SqlConverger::step_calls(const engine::Subjects& sub
 }
 
 std::vector<engine::StepChanges> SqlConverger::converge(postgres::Transaction& transaction,
-                                                        const engine::Subjects& subjects) const {
-  return step_changes(transaction.execute_all(step_calls(subjects)));
+                                                        const engine::Subjects& subjects,
+                                                        engine::StepRange steps) const {
+  return step_changes(transaction.execute_all(step_calls(subjects, steps)), steps.first);
 }
 
-std::vector<engine::StepChanges> SqlConverger::step_changes(
-    std::vector<postgres::Rows> rows) const {
+std::vector<engine::StepChanges> SqlConverger::step_changes(std::vector<postgres::Rows> rows,
+                                                            std::size_t first) const {
   std::vector<engine::StepChanges> changes;
-  for (std::size_t step = 0; step < rows.size(); ++step) {
-    changes.push_back({definition_.steps[step].title, std::move(rows[step])});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    changes.push_back({definition_.steps[first + i].title, std::move(rows[i])});
   }
   return changes;
 }
@@ -361,18 +368,20 @@ std::optional<engine::Converged> SqlConverger::find_and_converge(
     postgres::Transaction& transaction, const engine::Subjects& keys) const {
   const auto needs_key_alone = [](const auto& columns) { return columns.size() == 1; };
   if (!std::all_of(step_columns_.begin(), step_columns_.end(), needs_key_alone)) return {};
-  auto calls = step_calls(keys);
+  auto calls = step_calls(keys, all_steps());
   calls.insert(calls.begin(), find_again_call(keys));
   auto rows = transaction.execute_all(std::move(calls));
   engine::Subjects found(rows.front());
   rows.erase(rows.begin());
-  return engine::Converged{.subjects = std::move(found), .changes = step_changes(std::move(rows))};
+  return engine::Converged{.subjects = std::move(found),
+                           .changes = step_changes(std::move(rows), 0)};
 }
 
-bool SqlConverger::is_right(postgres::Session& session, const engine::Subjects& subjects) const {
+bool SqlConverger::is_right(postgres::Session& session, const engine::Subjects& subjects,
+                            engine::StepRange steps) const {
   postgres::Transaction transaction(session);
-  const auto steps = transaction.execute_all_and_roll_back(step_calls(subjects));
-  return std::all_of(steps.begin(), steps.end(), [](const auto& rows) { return rows.empty(); });
+  const auto results = transaction.execute_all_and_roll_back(step_calls(subjects, steps));
+  return std::all_of(results.begin(), results.end(), [](const auto& rows) { return rows.empty(); });
 }
 
 }  // namespace converge::convergers

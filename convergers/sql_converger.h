@@ -20,6 +20,7 @@ class SqlConverger : public engine::Converger {
   const engine::Profile& profile() const override { return profile_; }
   void inspect(postgres::Session& session) override;
   const std::vector<std::string>& columns() const override { return columns_; }
+  const std::vector<std::uint32_t>& column_types() const override { return column_types_; }
   void prepare(postgres::Session& session) const override;
   void find(postgres::Transaction& transaction, const engine::Shards& shards) const override;
   engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override;
@@ -29,10 +30,12 @@ class SqlConverger : public engine::Converger {
   engine::Subjects find_again(postgres::Transaction& transaction,
                               const engine::Subjects& known) const override;
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
-                                            const engine::Subjects& subjects) const override;
+                                            const engine::Subjects& subjects,
+                                            engine::StepRange steps) const override;
   std::optional<engine::Converged> find_and_converge(postgres::Transaction& transaction,
                                                      const engine::Subjects& keys) const override;
-  bool is_right(postgres::Session& session, const engine::Subjects& subjects) const override;
+  bool is_right(postgres::Session& session, const engine::Subjects& subjects,
+                engine::StepRange steps) const override;
 
   /// Warnings about statements that would scan a large table on every pass, from the server's own
   /// plans. After `prepare`; executes nothing.
@@ -58,8 +61,11 @@ class SqlConverger : public engine::Converger {
   std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_name(std::string_view part) const;
   postgres::Call find_again_call(const engine::Subjects& known) const;
-  std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows) const;
-  std::vector<postgres::Call> step_calls(const engine::Subjects& subjects) const;
+  std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows,
+                                                std::size_t first) const;
+  std::vector<postgres::Call> step_calls(const engine::Subjects& subjects,
+                                         engine::StepRange steps) const;
+  engine::StepRange all_steps() const { return {.first = 0, .end = definition_.steps.size()}; }
 
   Definition definition_;
   engine::Profile profile_;
@@ -67,6 +73,7 @@ class SqlConverger : public engine::Converger {
   std::size_t listed_ = 0;            ///< The first of them that `find` gives already.
   std::vector<std::size_t> places_;   ///< Of the columns, in find.
   std::vector<Type> types_;
+  std::vector<std::uint32_t> column_types_;
   std::uint32_t key_type_ = 0;                          ///< Its oid; a domain's base type.
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
   std::string statements_;  ///< What the names of the prepared statements begin with.

@@ -121,7 +121,7 @@ void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
   try {
     Slots::Slot slot(state_.slots());
     const Subjects subjects = complete(state_.converger(), *transaction, chunk);
-    const auto changes = state_.converger().converge(*transaction, subjects);
+    const auto changes = state_.converger().converge(*transaction, subjects, state_.first_steps());
     finish(*transaction, subjects, changes, slot);
     done = true;
   } catch (const Error& error) {
@@ -216,7 +216,7 @@ bool ChunkWorker::probe(const Subjects& chunk) {
     // What is to be corrected would all be corrected, and taken back: a few subjects tell first.
     if (!std::exchange(has_probed_, true)) {
       const auto few = chunk.slice(0, std::min(chunk.size(), kProbedFirst));
-      state_.expect_work = !state_.converger().is_right(**session, few);
+      state_.expect_work = !state_.converger().is_right(**session, few, state_.first_steps());
     }
     return !state_.expect_work && look(**session, chunk);
   } catch (const Error&) {
@@ -225,7 +225,7 @@ bool ChunkWorker::probe(const Subjects& chunk) {
 }
 
 bool ChunkWorker::look(postgres::Session& session, const Subjects& chunk) {
-  const bool right = state_.converger().is_right(session, chunk);
+  const bool right = state_.converger().is_right(session, chunk, state_.first_steps());
   state_.expect_work = !right;
   if (right) state_.examined(chunk.size());
   return right;
@@ -241,7 +241,9 @@ bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
   const Subjects subjects = state_.converger().find_again(transaction, chunk);
   subjects.require_usable_keys();
   std::vector<StepChanges> changes;
-  if (!subjects.empty()) changes = state_.converger().converge(transaction, subjects);
+  if (!subjects.empty()) {
+    changes = state_.converger().converge(transaction, subjects, state_.first_steps());
+  }
   finish(transaction, subjects, changes, slot);
   if (subjects.size() < chunk.size()) state_.examined(chunk.size() - subjects.size());
   return true;

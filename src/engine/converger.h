@@ -1,12 +1,15 @@
 #pragma once
 
 #include "src/base/clock.h"
+#include "src/engine/outside.h"
 #include "src/engine/settings.h"
 #include "src/engine/subjects.h"
 #include "src/postgres/rows.h"
 #include "src/postgres/transaction.h"
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +25,13 @@ struct Profile {
   std::string runbook;
   std::filesystem::path path;
   Settings settings;
-  std::vector<std::string> steps;  ///< Titles, in order.
+  std::vector<std::string> steps;  ///< Titles of those in the database, in order.
+};
+
+/// Some of the steps in the database that stand one after the other: from `first`, before `end`.
+struct StepRange {
+  std::size_t first = 0;
+  std::size_t end = 0;
 };
 
 /// What one step did: one row for each change; its first column is the key of the subject.
@@ -68,6 +77,11 @@ class Converger {
   /// The names of the columns of subjects, after `inspect`; the key first. Subjects that `next`
   /// gives may have the first of them only: those that `converge` needs.
   virtual const std::vector<std::string>& columns() const = 0;
+  /// Their types, oids.
+  virtual const std::vector<std::uint32_t>& column_types() const = 0;
+
+  /// The steps outside the database, in order. The pass carries them out.
+  virtual const std::vector<std::unique_ptr<const OutsideStep>>& outside() const;
 
   /// Makes a session ready (prepared statements). Others may use other sessions meanwhile.
   virtual void prepare(postgres::Session& session) const = 0;
@@ -86,25 +100,30 @@ class Converger {
   /// Those with the keys of `known` that find returns now.
   virtual Subjects find_again(postgres::Transaction& transaction, const Subjects& known) const = 0;
 
-  /// Sets the subjects right. A subject that is right already must give no row: that is what makes
-  /// a converger idempotent.
+  /// Sets the subjects right, with those steps. A subject that is right already must give no row:
+  /// that is what makes a converger idempotent.
   virtual std::vector<StepChanges> converge(postgres::Transaction& transaction,
-                                            const Subjects& subjects) const = 0;
+                                            const Subjects& subjects, StepRange steps) const = 0;
 
-  /// Finds the subjects with these keys and, in the same round trip, converges all of them, found
-  /// or not: when one was not, the caller has to roll back. Nothing, and nothing is done, when a
-  /// step needs more of a subject than its key.
+  /// Finds the subjects with these keys and, in the same round trip, converges all of them with all
+  /// steps, found or not: when one was not, the caller has to roll back. Nothing, and nothing is
+  /// done, when a step needs more of a subject than its key.
   virtual std::optional<Converged> find_and_converge(postgres::Transaction& transaction,
                                                      const Subjects& keys) const;
 
-  /// Whether `converge` would do nothing for the subjects, tried in a transaction that is rolled
+  /// Whether those steps would do nothing for the subjects, tried in a transaction that is rolled
   /// back.
-  virtual bool is_right(postgres::Session& session, const Subjects& subjects) const;
+  virtual bool is_right(postgres::Session& session, const Subjects& subjects,
+                        StepRange steps) const;
 
  private:
   std::optional<Clock::time_point> inspected_;
 };
 
 bool any_rows(const std::vector<StepChanges>& changes);
+
+/// The steps in the database before the outside step `outside`, after the one before it; those
+/// after the last, when it is the number of outside steps.
+StepRange steps_before(const Converger& converger, std::size_t outside);
 
 }  // namespace converge::engine

@@ -159,7 +159,7 @@ bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& ch
       fresh ? complete(converger, transaction, chunk) : converger.find_again(transaction, chunk);
   subjects.require_usable_keys();
   if (subjects.empty()) return false;
-  const auto changes = converger.converge(transaction, subjects);
+  const auto changes = converger.converge(transaction, subjects, state_.first_steps());
   if (!any_rows(changes)) return false;
   // A deferred constraint speaks now, while the chunk can still be taken back alone.
   transaction.execute(

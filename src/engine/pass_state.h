@@ -62,6 +62,8 @@ class PassState {
   /// An error as the detail of an entry.
   std::string detail(const Error& error) const;
   void use_recorder(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
+  /// The steps in the database before the first that is outside.
+  StepRange first_steps() const { return steps_before(converger_, 0); }
   Slots& slots() { return slots_; }
   journal::PassId& pass() { return pass_; }
   journal::DefinitionId definition() const;
