@@ -84,7 +84,7 @@ all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cp
 .SUFFIXES:
 
 all: ## the binary, at build/converge (the default)
-	$(Q)$(make) build/converge
+	+$(Q)$(make) build/converge
 
 # Always looked at, because another VARIANT may have left it pointing elsewhere.
 build/converge: $(BUILD)/converge FORCE
@@ -138,25 +138,25 @@ suite_programs := $(suites:%=$(BUILD)/check-%)
 built := build/converge $(BUILD)/converge-debug
 
 check: deps ## install what is missing, build, run every test
-	$(Q)$(make) $(built) $(suite_programs)
+	+$(Q)$(make) $(built) $(suite_programs)
 	$(Q)tests/run $(BUILD) $(suites)
 
 test: check
 
 check-unit check-pg check-cli: check-%: ## one suite
-	$(Q)$(make) $(built) $(BUILD)/check-$*
+	+$(Q)$(make) $(built) $(BUILD)/check-$*
 	$(Q)tests/run $(BUILD) $*
 
 demo: deps ## a guided tour on a throwaway PostgreSQL
-	$(Q)$(make) build/converge
+	+$(Q)$(make) build/converge
 	$(Q)tests/demo build/converge
 
 bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon; BENCH=one
-	$(Q)$(make) build/converge $(BUILD)/bench
+	+$(Q)$(make) build/converge $(BUILD)/bench
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 
 lint: deps ## formatting, static analysis, layers, scripts, man pages
-	$(Q)$(make) lint-now
+	+$(Q)$(make) lint-now
 
 lint-now:
 	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILD=0' \
