@@ -52,6 +52,8 @@ void configure(SQLite::Database& database) {
   database.exec("pragma synchronous = full");
   database.exec("pragma wal_autocheckpoint = 16000");
   database.exec("pragma journal_size_limit = 67108864");
+  // What was owed has values of a subject: they must not stay in the free pages of the file.
+  database.exec("pragma secure_delete = on");
 }
 
 /// The newest build that has written it: one that knows its schema.

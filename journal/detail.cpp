@@ -17,15 +17,26 @@ Poco::JSON::Object::Ptr parse_object(const std::string& text) {
   return Poco::JSON::Parser().parse(text).extract<Poco::JSON::Object::Ptr>();
 }
 
+/// The members that name a process, without braces.
+std::string writer_members(const ProcessIdentity& writer) {
+  return fmt::format(R"("pid":{},"started":{},"boot_id":{})", writer.pid, writer.started,
+                     json_string(writer.boot_id));
+}
+
+ProcessIdentity writer_in(const Poco::JSON::Object& object) {
+  return {.pid = object.getValue<std::int64_t>("pid"),
+          .started = object.getValue<std::int64_t>("started"),
+          .boot_id = object.getValue<std::string>("boot_id")};
+}
+
 }  // namespace
 
 std::string txn_detail(const Txn& txn, const ProcessIdentity& writer) {
   return fmt::format(R"({{"xid":{},"system_identifier":{},"timeline":{},"incarnation":{},)"
-                     R"("database":{},"pid":{},"started":{},"boot_id":{}}})",
+                     R"("database":{},{}}})",
                      json_string(txn.xid), json_string(txn.server.system_identifier),
                      txn.server.timeline, json_string(txn.server.incarnation),
-                     json_string(txn.database), writer.pid, writer.started,
-                     json_string(writer.boot_id));
+                     json_string(txn.database), writer_members(writer));
 }
 
 void read_txn_detail(const std::string& detail, Unsettled& unsettled) {
@@ -37,13 +48,27 @@ void read_txn_detail(const std::string& detail, Unsettled& unsettled) {
     read.txn.server.timeline = object->getValue<std::int64_t>("timeline");
     read.txn.server.incarnation = object->getValue<std::string>("incarnation");
     read.txn.database = object->getValue<std::string>("database");
-    read.writer.pid = object->getValue<std::int64_t>("pid");
-    read.writer.started = object->getValue<std::int64_t>("started");
-    read.writer.boot_id = object->getValue<std::string>("boot_id");
+    read.writer = writer_in(*object);
   } catch (const Poco::Exception&) {
     return;
   }
   unsettled = std::move(read);
+}
+
+std::string attempt_detail(const Attempt& attempt, const ProcessIdentity& writer) {
+  const auto request = attempt.request.empty()
+                           ? std::string()
+                           : fmt::format(R"("request":{},)", json_string(attempt.request));
+  return fmt::format(R"({{"title":{},{}"key":{},{}}})", json_string(attempt.title), request,
+                     json_string(attempt.key), writer_members(writer));
+}
+
+ProcessIdentity read_writer(const std::string& detail) {
+  try {
+    return writer_in(*parse_object(detail));
+  } catch (const Poco::Exception&) {
+    return {};
+  }
 }
 
 std::string hold_detail(const Hold& hold, const std::string& extra) {

@@ -19,6 +19,13 @@ std::string txn_detail(const Txn& txn, const ProcessIdentity& writer);
 /// transaction belongs to no server and no process, so recovery calls its outcome unknown.
 void read_txn_detail(const std::string& detail, Unsettled& unsettled);
 
+/// The detail of an `attempt` entry: `{"title","request","key"}` and the process that makes it, as
+/// in `txn_detail`; without `request` where that is empty.
+std::string attempt_detail(const Attempt& attempt, const ProcessIdentity& writer);
+
+/// The process that a `txn` or an `attempt` entry names; one that never was where it names none.
+ProcessIdentity read_writer(const std::string& detail);
+
 /// The detail of a `hold` or `release` entry: `extra` (a JSON object, or empty) with the digest and
 /// the number that is allowed added. Throws `Error{failure}` when `extra` is no JSON object.
 std::string hold_detail(const Hold& hold, const std::string& extra);

@@ -60,12 +60,21 @@ struct Entry {
   std::optional<std::string> detail = std::nullopt;  ///< A JSON object.
 };
 
-/// One inconsistency of a transaction: `detail` is `{"steps":[{"title","count","changes"}]}`.
+/// What is to be done outside the database for an inconsistency, see `Owed`.
+struct PlannedOutside {
+  std::string key;
+  std::string row;
+  std::int64_t step = 0;
+};
+
+/// One inconsistency of a transaction: `detail` is `{"steps":[{"title","count","changes"}]}`, with
+/// `"planned":[{"title","key"}]` where steps outside the database are to follow.
 struct Inconsistency {
   std::string subject;
   std::optional<std::string> label = std::nullopt;
   std::int64_t count = 0;  ///< Changes in all steps.
   std::string detail;
+  std::optional<PlannedOutside> planned = std::nullopt;
 };
 
 using NextInconsistency = std::function<const Inconsistency*()>;

@@ -2,9 +2,9 @@
 
 #include "journal/control.h"
 #include "journal/detail.h"
+#include "journal/journal_implementation.h"
 #include "journal/key.h"
 #include "journal/repeats.h"
-#include "journal/session.h"
 #include "journal/state.h"
 #include "journal/writer.h"
 #include "src/base/clock.h"
@@ -13,18 +13,30 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 
-#include <mutex>
-
 namespace converge::journal {
 namespace {
 
 constexpr const char* kIsAnyStanding =
     "select exists (select 1 from pause), exists (select 1 from hold where converger = ?1),"
-    " exists (select 1 from quarantine where converger = ?1)";
+    " exists (select 1 from quarantine where converger = ?1),"
+    " exists (select 1 from owed where converger = ?1)";
 
 Error not_held(const std::string& converger) {
   return {ErrorKind::usage, fmt::format("converger {} is not held", converger),
           "`converge list` shows what is."};
+}
+
+/// `entry` is that of the inconsistency.
+Owed owed_by(const Inconsistency& found, const Entry& entry) {
+  return {.key = found.planned->key,
+          .converger = entry.definition->name,
+          .version = entry.definition->version,
+          .subject = found.subject,
+          .label = found.label,
+          .row = found.planned->row,
+          .step = found.planned->step,
+          .txn = *entry.txn,
+          .pass = *entry.pass};
 }
 
 void require_held(const std::optional<HeldDefinition>& held, const std::string& converger,
@@ -43,38 +55,23 @@ void require_held(const std::optional<HeldDefinition>& held, const std::string& 
 
 }  // namespace
 
-class Journal::Implementation {
- public:
-  Implementation(std::filesystem::path file, std::string actor,
-                 std::function<void(const std::string&)> notice)
-      : file_(std::move(file)),
-        actor_(std::move(actor)),
-        session_(file_, actor_, std::move(notice)) {}
-
-  std::filesystem::path file_;
-  std::string actor_;
-  ProcessIdentity process_ = this_process();
-  Session session_;
-  std::mutex pass_mutex_;  ///< Several threads share a pass; one of them gives it its id.
-
-  std::int64_t append(PassId& pass, Entry entry,
-                      const std::function<void(SQLite::Database&)>& also = {}) {
-    const std::scoped_lock guard(pass_mutex_);
-    std::int64_t seq = 0;
-    session_.write([&](Writer& writer) {
-      seq = writer.next_seq();
-      if (!entry.pass) {
-        entry.pass = pass.id != 0 ? pass.id : seq;
-      }
-      writer.append(entry, wall_time_us());
-      if (also) also(writer.database());
-    });
-    if (pass.id == 0) {
-      pass.id = *entry.pass;
+std::int64_t Journal::Implementation::append(PassId& pass, Entry entry,
+                                             const std::function<void(SQLite::Database&)>& also) {
+  const std::scoped_lock guard(pass_mutex_);
+  std::int64_t seq = 0;
+  session_.write([&](Writer& writer) {
+    seq = writer.next_seq();
+    if (!entry.pass) {
+      entry.pass = pass.id != 0 ? pass.id : seq;
     }
-    return seq;
+    writer.append(entry, wall_time_us());
+    if (also) also(writer.database());
+  });
+  if (pass.id == 0) {
+    pass.id = *entry.pass;
   }
-};
+  return seq;
+}
 
 Journal::Journal(std::filesystem::path file, std::string actor,
                  std::function<void(const std::string&)> notice)
@@ -110,8 +107,11 @@ std::int64_t Journal::append_pending(PassId& pass, const DefinitionId& definitio
       entry.count = found->count;
       entry.detail = found->detail;
       writer.append(entry, now_us);
+      if (found->planned) {
+        insert_owed(implementation_->session_.prepared(kInsertOwed), owed_by(*found, entry));
+      }
     }
-    return seq;
+    return std::vector{seq};
   });
   if (pass.id == 0) pass.id = *entry.pass;  // Others read it meanwhile, once it has a value.
   return seq;
@@ -143,7 +143,8 @@ std::vector<Unsettled> Journal::unsettled() {
   auto& session = implementation_->session_;
   std::vector<Unsettled> all;
   session.read([&](SQLite::Database& database) { all = read_unsettled(database); });
-  std::erase_if(all, [&](const Unsettled& one) { return session.is_queued(one.seq); });
+  std::erase_if(all,
+                [&](const Unsettled& one) { return session.queued_outcome(one.seq).has_value(); });
   return all;
 }
 
@@ -263,6 +264,7 @@ Standing Journal::standing(const std::string& converger) {
     const bool is_paused = is_any.getColumn(0).getInt() != 0;
     const bool is_held = is_any.getColumn(1).getInt() != 0;
     const bool is_quarantined = is_any.getColumn(2).getInt() != 0;
+    standing.owes = is_any.getColumn(3).getInt() != 0;
     is_any.reset();  // Until then it keeps its view of the file.
     if (is_paused) {
       standing.pause = pause_in_force(read_pauses(database), converger, wall_time_us());

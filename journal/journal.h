@@ -2,6 +2,7 @@
 
 #include "journal/control.h"
 #include "journal/entry.h"
+#include "journal/owed.h"
 
 #include <chrono>
 #include <cstdint>
@@ -36,6 +37,7 @@ struct Standing {
   std::optional<Pause> pause = {};  ///< In force: its own, else that of all.
   std::optional<Hold> hold = {};
   std::vector<Quarantined> quarantined = {};
+  bool owes = false;  ///< Something outside the database, be its transaction settled or not.
 };
 
 /// What is remembered of a converger's passes; lost without harm.
@@ -83,8 +85,8 @@ class Journal {
   /// Appends a `txn` entry and its inconsistencies, all `pending`, in one durable transaction, and
   /// returns the seq of the `txn` entry. `next` gives one inconsistency after the other, valid
   /// until it is called again, and null at the end; so a set of any size needs the memory of one.
-  /// Queued outcomes go first. `next` must not call the journal; when it throws, nothing is
-  /// written.
+  /// Queued outcomes go first. What an inconsistency has `planned` is owed from then on, see
+  /// `owed`. `next` must not call the journal; when it throws, nothing is written.
   std::int64_t append_pending(PassId& pass, const DefinitionId& definition, const Txn& txn,
                               const NextInconsistency& next);
 
@@ -94,6 +96,49 @@ class Journal {
   /// of a txn whose journal was moved aside meanwhile is dropped with a notice.
   void append_outcome(PassId pass, const DefinitionId& definition, std::int64_t txn,
                       Outcome outcome, std::optional<std::string> detail = std::nullopt);
+
+  // Steps outside the database.
+
+  /// Appends an `attempt` entry, `pending`, that is durable when the call returns with its seq:
+  /// only then may anything be sent. Of threads that call it at once, one writes for all. With
+  /// `for_found` it is remembered as the subject's last, see `last_outside`.
+  std::int64_t begin_attempt(PassId& pass, const DefinitionId& definition, const Attempt& attempt,
+                             bool for_found);
+  /// Queues the outcome of an attempt, and with it the change of state, as `append_outcome` does
+  /// and with its errors. `attempt` is what was begun; `detail` is
+  /// `{"status","duration_ms","message","output"}`, with the members that apply.
+  void end_attempt(PassId pass, const DefinitionId& definition, std::int64_t seq, Outcome outcome,
+                   std::string detail, const Attempt& attempt, AttemptState state);
+  /// Gives attempts without an outcome whose process `is_dead` the outcome `unknown`, durably: the
+  /// other side may have acted. Returns how many. Without any, nothing is written. `is_dead` must
+  /// not call the journal.
+  int give_up_attempts(const std::function<bool(const ProcessIdentity&)>& is_dead);
+
+  /// What a converger owes, oldest first, by transactions that are committed; outcomes still queued
+  /// count. What a transaction planned that was rolled back or failed is forgotten with its
+  /// outcome; that of an unknown one waits until a person settles it.
+  std::vector<Owed> owed(const std::string& converger);
+  /// The convergers for which `owed` tells something, by name.
+  std::vector<std::string> convergers_owing();
+  /// Has what is owed by these keys wait for that step now, not yet done. Durable.
+  void advance_owed(const std::vector<std::string>& keys, std::int64_t step);
+  /// Forgets what is owed by these keys: all of it is done, or the subject is no longer of concern.
+  /// Durable; the bytes are overwritten in the file.
+  void drop_owed(const std::vector<std::string>& keys);
+
+  /// For each of `subjects`, in their order, the last attempt of a step for subjects that are
+  /// found.
+  std::vector<std::optional<LastOutside>> last_outside(const std::string& converger,
+                                                       const std::string& title,
+                                                       const std::vector<std::string>& subjects);
+  /// Forgets the attempts for subjects that are no longer found, where none has succeeded: the next
+  /// time that they are is another inconsistency, with another key. Costs no write without any.
+  void forget_outside(const std::string& converger, const std::vector<std::string>& subjects);
+  /// Forgets attempts of a step before that time. Costs no write without any.
+  void purge_outside(const std::string& converger, const std::string& title,
+                     std::int64_t before_us);
+
+  // What else is to be told.
 
   /// Appends one entry durably, after queued outcomes; gives `pass` its id when it has none.
   std::int64_t append(PassId& pass, Entry entry);
@@ -105,7 +150,8 @@ class Journal {
   /// Writes queued outcomes and passes. To be called now and then, and at the end.
   void flush();
 
-  /// Transactions that have no outcome yet, oldest first. Outcomes still queued count as there.
+  /// Transactions that have no outcome yet, oldest first, and no attempts. Outcomes still queued
+  /// count as there.
   std::vector<Unsettled> unsettled();
 
   // State that is not history.

@@ -15,9 +15,20 @@ constexpr const char* kFirstYoung =
     " (select min(first_seq) from block where max_time_us >= ?1),"
     " (select block_first_seq from chain)) order by seq limit 1";
 
-constexpr const char* kFirstUnsettled = "select min(seq) from unsettled where seq <= ?1";
+constexpr const char* kFirstUnsettled =
+    "select min(u.seq) from unsettled u join entry e on e.seq = u.seq"
+    " where u.seq <= ?1 and e.kind = 1";
+constexpr const char* kFirstUnsettledAttempt =
+    "select min(u.seq) from unsettled u join entry e on e.seq = u.seq"
+    " where u.seq <= ?1 and e.kind = 3";
 
-/// The first transaction up to ?1 that ends after it; a second outcome is a person's.
+/// What is owed by a transaction that is not here any more is taken for owed.
+constexpr const char* kFirstUnknownOwing =
+    "select min(w.txn) from owed w where w.txn <= ?1 and 5 = ("
+    " select o.outcome from entry o where o.kind = 4 and o.txn = w.txn"
+    " order by o.outcome is 5 limit 1)";
+
+/// The first transaction or attempt up to ?1 that ends after it; a second outcome is a person's.
 constexpr const char* kFirstSplit =
     "select min(o.txn) from entry o where o.kind = 4 and o.txn <= ?1 and o.seq > ?1"
     " and not exists (select 1 from entry p where p.kind = 4 and p.txn = o.txn and p.seq < o.seq)";
@@ -45,9 +56,12 @@ bool shorten(SQLite::Database& database, Prefix& prefix) {
     const char* first;
     const char* reason;
   };
-  constexpr std::array<Rule, 3> kRules = {{
+  constexpr std::array<Rule, 5> kRules = {{
       {kFirstUnsettled, "transaction {} has no outcome yet"},
-      {kFirstSplit, "the outcome of transaction {} is not old enough"},
+      {kFirstUnsettledAttempt, "attempt {} has no outcome yet"},
+      {kFirstUnknownOwing,
+       "nobody has settled transaction {}, which planned steps outside the database"},
+      {kFirstSplit, "the outcome of entry {} is not old enough"},
       {kFirstRedactedLater, "entry {} was redacted, and the entry that says so is not old enough"},
   }};
   for (const auto& rule : kRules) {

@@ -17,8 +17,9 @@ struct Prefix {
 };
 
 /// The longest prefix of the log all of whose entries are older than `before_us`, and that leaves
-/// out: every transaction without an outcome, and what follows it; a transaction whose outcome is
-/// not in it (but for a person's second one); an entry that was redacted and whose `redact` entry
+/// out: every transaction or attempt without an outcome, and what follows it; one whose outcome is
+/// not in it (but for a person's second one); one whose outcome is unknown while it owes steps
+/// outside the database; an entry that was redacted and whose `redact` entry
 /// is not in it, because without that the prefix would not verify by itself.
 Prefix prefix_before(SQLite::Database& database, std::int64_t before_us);
 

@@ -1,6 +1,7 @@
 #include "journal/redact.h"
 
 #include "journal/control.h"
+#include "journal/owed.h"
 #include "journal/upkeep.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -41,13 +42,14 @@ void require_known(SQLite::Database& database, const std::string& subject,
 
 void require_settled(SQLite::Database& database, const std::string& subject) {
   SQLite::Statement row(database,
-                        "select txn from entry where subject = ?1 and txn in"
-                        " (select seq from unsettled) limit 1");
+                        "select iif(kind = 3, seq, txn), kind = 3 from entry where subject = ?1"
+                        " and iif(kind = 3, seq, txn) in (select seq from unsettled) limit 1");
   row.bind(1, subject);
   if (row.executeStep()) {
     throw Error(ErrorKind::usage,
-                fmt::format("subject {} is in transaction {}, which has no outcome yet",
-                            printable(subject), row.getColumn(0).getInt64()),
+                fmt::format("subject {} is in {} {}, which has no outcome yet", printable(subject),
+                            row.getColumn(1).getInt() != 0 ? "attempt" : "transaction",
+                            row.getColumn(0).getInt64()),
                 "The next command that acts settles it; then try again.");
   }
 }
@@ -90,6 +92,7 @@ Redaction redact(const std::filesystem::path& file, const std::string& actor,
     require_known(writer.database(), subject, converger);
     require_settled(writer.database(), subject);
     redact_quarantined(writer.database(), subject, converger);
+    redact_outside(writer.database(), subject, converger);
     done.entries = erase(writer.database(), subject, converger);
     if (done.entries == 0) {
       return;

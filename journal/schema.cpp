@@ -69,10 +69,6 @@ create table chain (  -- One row: where the chain starts and where it ends.
 
 -- State that is not history: derived, or lost without harm.
 
-create table unsettled (  -- The 'txn' entries that no outcome entry settles yet.
-  seq integer primary key
-) strict;
-
 create table hold (  -- Convergers that a limit stopped.
   converger text primary key,
   definition_version text not null,
@@ -172,6 +168,73 @@ create table last_pass (
 ) strict, without rowid;
 )sql";
 
+// The same of version 5.
+constexpr const char* kSinceVersion5 = R"sql(
+create table unsettled (  -- The 'txn' and 'attempt' entries that no outcome entry settles yet.
+  seq integer primary key
+) strict;
+
+create table owed (  -- Steps outside the database that a transaction planned, and are not done.
+  key text not null primary key,   -- Of each attempt, with the number of the step behind it.
+  converger text not null,
+  version text not null,           -- Of the definition that planned it.
+  subject text not null,
+  label text,
+  row blob not null,               -- Of the subject; converge's own encoding.
+  step integer not null,           -- The step outside the database that it waits for.
+  done integer not null,           -- 1: that one is done, but not all SQL steps after it.
+  txn integer not null,            -- The 'txn' entry that planned it.
+  pass integer not null
+) strict;
+create index owed_converger on owed (converger, txn);
+create index owed_txn on owed (txn);
+
+create table outside_last (  -- What steps outside the database last did for subjects found.
+  converger text not null,
+  subject text not null,
+  title text not null,             -- Of the step.
+  key text not null,               -- Of its last attempt, the same until one succeeds.
+  tried_us integer not null,
+  done_us integer not null,        -- When it succeeded with this key; 0: it did not.
+  primary key (converger, subject, title)
+) strict, without rowid;
+
+create view attempt as
+-- One row for each try of a step outside the database, oldest first.
+select
+  e.seq,
+  strftime('%Y-%m-%d %H:%M:%S', e.time_us / 1000000, 'unixepoch')
+    || printf('.%06d', e.time_us % 1000000) as time,  -- UTC, just before it was made.
+  d.name as converger,
+  d.version,
+  a.name as actor,
+  a.build,
+  e.pass,
+  e.subject,
+  e.label,
+  e.detail ->> '$.title' as title,
+  e.detail ->> '$.request' as request,  -- In one line, without secrets.
+  e.detail ->> '$.key' as key,        -- The same for all tries of a step for one inconsistency.
+  s.detail ->> '$.status' as status,  -- Of the answer, or how the program ended.
+  s.detail ->> '$.duration_ms' as duration_ms,
+  coalesce(so.name, eo.name) as outcome,  -- As settled so far; 'committed': it succeeded.
+  s.seq as settled_by                 -- The entry that tells the outcome.
+from entry e
+join actor a on a.id = e.actor
+left join definition d on d.id = e.definition
+left join entry s on s.seq = (
+  select seq from entry where kind = 4 and txn = e.seq order by outcome is 5 limit 1)
+left join outcome so on so.id = s.outcome
+left join outcome eo on eo.id = e.outcome
+where e.kind = 3
+order by e.seq;
+)sql";
+
+constexpr const char* kTakeUnsettledOver = R"sql(
+insert into unsettled select seq from unsettled_before;
+drop table unsettled_before;
+)sql";
+
 constexpr const char* kDropVersion1 = R"sql(
 drop view "transaction";
 drop view step;
@@ -181,6 +244,7 @@ drop index entry_outcome;
 )sql";
 
 constexpr const char* kPutLastPassAside = "alter table last_pass rename to last_pass_before";
+constexpr const char* kPutUnsettledAside = "alter table unsettled rename to unsettled_before";
 
 /// Version 3 had all columns but the last, version 2 four of them.
 constexpr const char* kTakeLastPassOver = R"sql(
@@ -290,6 +354,7 @@ void create_schema(SQLite::Database& database, const std::string& journal_id) {
   database.exec(kSinceVersion2);
   database.exec(kSinceVersion3);
   database.exec(kLastPass);
+  database.exec(kSinceVersion5);
   database.exec(kViews);
   fill_dictionary(database, "kind", Kind::clock);
   fill_dictionary(database, "outcome", Outcome::unknown);
@@ -308,9 +373,14 @@ void migrate_schema(SQLite::Database& database) {
     database.exec(kViews);
   }
   if (version < 3) database.exec(kSinceVersion3);
-  database.exec(kPutLastPassAside);
-  database.exec(kLastPass);
-  database.exec(fmt::format(fmt::runtime(kTakeLastPassOver), version < 3 ? "0, 0, ''," : ""));
+  if (version < 4) {
+    database.exec(kPutLastPassAside);
+    database.exec(kLastPass);
+    database.exec(fmt::format(fmt::runtime(kTakeLastPassOver), version < 3 ? "0, 0, ''," : ""));
+  }
+  database.exec(kPutUnsettledAside);
+  database.exec(kSinceVersion5);
+  database.exec(kTakeUnsettledOver);
   database.exec(fmt::format("pragma user_version = {}", kSchemaVersion));
   transaction.commit();
 }

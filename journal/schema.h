@@ -10,7 +10,7 @@ class Database;
 namespace converge::journal {
 
 constexpr std::int64_t kApplicationId = 0x434e5647;  ///< "CNVG", in the header of the file.
-constexpr std::int64_t kSchemaVersion = 4;           ///< `PRAGMA user_version`.
+constexpr std::int64_t kSchemaVersion = 5;           ///< `PRAGMA user_version`.
 
 /// The log is sealed in blocks of at least this many entries.
 constexpr std::int64_t kBlockEntries = 4096;

@@ -176,13 +176,13 @@ void Session::write(const std::function<void(Writer&)>& body) {
   write_while_locked(body, kLongWalFrames, began);
 }
 
-void Session::write_pending(const std::function<std::int64_t(Writer&)>& body) {
+void Session::write_pending(const std::function<std::vector<std::int64_t>(Writer&)>& body) {
   const auto began = Clock::now();
   const std::scoped_lock guard(connection_mutex_);
-  std::int64_t seq = 0;
-  write_while_locked([&](Writer& writer) { seq = body(writer); }, kLongestWalFrames, began);
+  std::vector<std::int64_t> seqs;
+  write_while_locked([&](Writer& writer) { seqs = body(writer); }, kLongestWalFrames, began);
   const std::scoped_lock queue_guard(queue_mutex_);
-  open_.insert(seq);
+  open_.insert(seqs.begin(), seqs.end());
 }
 
 void Session::write_while_locked(const std::function<void(Writer&)>& body, int long_wal_frames,
@@ -272,6 +272,7 @@ void Session::write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued
       tell(fmt::format("transaction {} was settled as {} meanwhile, not as {}", txn,
                        name_of(*there), name_of(*outcome.entry.outcome)));
     }
+    note_attempt_end(*database_, outcome.entry, outcome.end, outcome.time_us);
   }
 }
 
@@ -377,9 +378,10 @@ bool Session::queue_if_open(QueuedOutcome& outcome, bool is_known_open) {
   return true;
 }
 
-bool Session::is_queued(std::int64_t txn) const {
+std::optional<Outcome> Session::queued_outcome(std::int64_t txn) const {
   const std::scoped_lock guard(queue_mutex_);
-  return queue_.contains(txn);
+  const auto queued = queue_.find(txn);
+  return queued == queue_.end() ? std::nullopt : queued->second.entry.outcome;
 }
 
 void Session::require_unsettled(std::int64_t txn) {

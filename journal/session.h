@@ -3,6 +3,7 @@
 #include "journal/database.h"
 #include "journal/entry.h"
 #include "journal/journal.h"
+#include "journal/owed.h"
 #include "journal/writer.h"
 #include "src/base/clock.h"
 
@@ -24,6 +25,7 @@ namespace converge::journal {
 struct QueuedOutcome {
   std::int64_t time_us = 0;
   Entry entry;
+  AttemptEnd end = {};  ///< Of an attempt: what it changes beside.
 };
 
 /// A writer's hold on the journal file over time: the connection, which comes and goes, and the
@@ -52,8 +54,8 @@ class Session {
   /// Calls `body` within one durable write transaction, after the queued outcomes. When `body`
   /// throws, nothing was written; when anything else does, the connection is dropped.
   void write(const std::function<void(Writer&)>& body);
-  /// The same for a `txn` entry, whose seq `body` returns.
-  void write_pending(const std::function<std::int64_t(Writer&)>& body);
+  /// The same for entries whose outcome is to come; `body` returns their seqs.
+  void write_pending(const std::function<std::vector<std::int64_t>(Writer&)>& body);
   void flush();
   /// For the bodies of `read` and `write`: a statement that is kept, as preparing one takes longer
   /// than most reads.
@@ -65,7 +67,7 @@ class Session {
   /// Of two in a row that changed nothing only the later one is kept.
   void queue_pass(LastPass last);
   void queue_outcome(QueuedOutcome outcome);
-  bool is_queued(std::int64_t txn) const;
+  std::optional<Outcome> queued_outcome(std::int64_t txn) const;
 
  private:
   void connect();

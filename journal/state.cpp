@@ -198,7 +198,8 @@ std::vector<Unsettled> read_unsettled(SQLite::Database& database) {
   SQLite::Statement row(database,
                         "select e.seq, e.pass, d.name, d.version, e.detail"
                         " from unsettled u join entry e on e.seq = u.seq"
-                        " left join definition d on d.id = e.definition order by u.seq");
+                        " left join definition d on d.id = e.definition where e.kind = 1"
+                        " order by u.seq");
   while (row.executeStep()) {
     all.push_back(unsettled_in(row));
   }

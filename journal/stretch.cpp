@@ -246,7 +246,9 @@ void StretchWalk::follow_block(std::int64_t time_us) {
 }
 
 void StretchWalk::follow_unsettled(const ChainFields& fields) {
-  if (fields.kind == name_of(Kind::txn) && fields.outcome == name_of(Outcome::pending)) {
+  const bool has_outcome =
+      fields.kind == name_of(Kind::txn) || fields.kind == name_of(Kind::attempt);
+  if (has_outcome && fields.outcome == name_of(Outcome::pending)) {
     unsettled_.insert(fields.seq);
   } else if (fields.kind == name_of(Kind::outcome) && fields.txn) {
     unsettled_.erase(*fields.txn);

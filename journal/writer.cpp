@@ -90,6 +90,7 @@ Writer::Writer(SQLite::Database& database, std::string actor, const DefinitionTe
       insert_(database, "insert into entry values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
       add_unsettled_(database, "insert into unsettled values (?)"),
       drop_unsettled_(database, "delete from unsettled where seq = ?"),
+      drop_owed_(database, "delete from owed where txn = ?"),
       outcome_of_(database,
                   "select outcome from entry where kind = 4 and txn = ?"
                   " order by outcome is 5 limit 1") {
@@ -186,12 +187,17 @@ void Writer::insert(const Entry& entry, std::int64_t time_us,
 }
 
 void Writer::keep_unsettled(const Entry& entry, std::int64_t seq) {
-  if (entry.kind == Kind::txn && entry.outcome == Outcome::pending) {
+  const bool has_outcome = entry.kind == Kind::txn || entry.kind == Kind::attempt;
+  if (has_outcome && entry.outcome == Outcome::pending) {
     add_unsettled_.bind(1, seq);
     run(add_unsettled_);
   } else if (entry.kind == Kind::outcome && entry.txn) {
     drop_unsettled_.bind(1, *entry.txn);
     run(drop_unsettled_);
+    if (entry.outcome == Outcome::rolled_back || entry.outcome == Outcome::failed) {
+      drop_owed_.bind(1, *entry.txn);  // What it planned is not to be done.
+      run(drop_owed_);
+    }
   }
 }
 

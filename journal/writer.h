@@ -84,6 +84,7 @@ class Writer {
   SQLite::Statement insert_;
   SQLite::Statement add_unsettled_;
   SQLite::Statement drop_unsettled_;
+  SQLite::Statement drop_owed_;
   SQLite::Statement outcome_of_;
 };
 

@@ -45,6 +45,7 @@ struct Version1 : JournalFixture {
   void make_version_2() const {
     run_sql(file,
             "drop table last_pass; drop table pause; drop table quarantine; drop table service;"
+            "drop table owed; drop table outside_last; drop view attempt;"
             "create table last_pass (converger text primary key, time_us integer not null,"
             " outcome text not null, correction_us integer not null) strict, without rowid;"
             "insert into last_pass values ('a', 5, 'failed', 4);"
@@ -54,13 +55,25 @@ struct Version1 : JournalFixture {
   /// Undoes what version 4 has; the rest is as builds of schema 3 left it.
   void make_version_3() const {
     run_sql(file,
-            "drop table last_pass;"
+            "drop table last_pass; drop table owed; drop table outside_last; drop view attempt;"
             "create table last_pass (converger text primary key, time_us integer not null,"
             " outcome text not null, correction_us integer not null, streak integer not null,"
             " failures integer not null, message text not null) strict, without rowid;"
             "insert into last_pass values ('a', 5, 'failed', 4, 1, 2, 'why'),"
             " ('b', 6, 'unchanged', 0, 0, 0, '');"
             "pragma user_version = 3");
+  }
+
+  /// Undoes what version 5 has; the rest is as builds of schema 4 left it.
+  void make_version_4() const {
+    run_sql(file,
+            "drop table owed; drop table outside_last; drop view attempt;"
+            "alter table unsettled rename to renamed;"
+            "create table unsettled (  -- The 'txn' entries that no outcome entry settles yet.\n"
+            "  seq integer primary key\n) strict;"
+            "insert into unsettled select seq from renamed; drop table renamed;"
+            "insert into last_pass values ('a', 5, 'failed', 4, 1, 2, 'why', 3);"
+            "pragma user_version = 4");
   }
 
   void require_schema_of_a_new_one() const {
@@ -90,7 +103,7 @@ BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
   const auto before = entries();
   {
     auto journal = open();
-    BOOST_TEST(version() == "4");
+    BOOST_TEST(version() == "5");
     BOOST_TEST(journal.unsettled().size() == 1u);
     PassId pass{1};
     journal.append_outcome(pass, journal_definition(), 6, Outcome::rolled_back);
@@ -134,7 +147,7 @@ BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
   BOOST_TEST(entries().size() == 8u);
   run_sql(file, "drop table archive");
   open();
-  BOOST_TEST(version() == "4");
+  BOOST_TEST(version() == "5");
 }
 
 BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
@@ -147,7 +160,7 @@ BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
   BOOST_TEST(Reader(file).last_passes().at("a").time_us == 5);
   run_sql(file, "drop table quarantine");
   open().pause({.converger = "a", .reason = "billing moves"});
-  BOOST_TEST(version() == "4");
+  BOOST_TEST(version() == "5");
   BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
   BOOST_TEST(Reader(file).state().pauses.size() == 1u);
   BOOST_TEST(!verify().broken_seq.has_value());
@@ -169,17 +182,36 @@ BOOST_AUTO_TEST_CASE(version_3_is_migrated_with_its_counts) {
   check();
   BOOST_TEST(version() == "3");
   open();
-  BOOST_TEST(version() == "4");
+  BOOST_TEST(version() == "5");
   check();
   require_schema_of_a_new_one();
 }
 
+BOOST_AUTO_TEST_CASE(version_4_is_migrated_with_what_is_not_settled) {
+  open().pause({.converger = "a", .reason = "billing moves"});
+  make_version_4();
+  BOOST_TEST(entries().size() == 9u);
+  BOOST_TEST(!verify().broken_seq.has_value());
+  run_sql(file, "create table owed (mine)");
+  BOOST_TEST((error_of([&] { open(); }).kind() == ErrorKind::failure));
+  BOOST_TEST(version() == "4");
+  BOOST_TEST(ask_sql(file, "select seq from unsettled") == "6");
+  run_sql(file, "drop table owed");
+  BOOST_TEST(open().unsettled().at(0).seq == 6);
+  BOOST_TEST(version() == "5");
+  const auto last = Reader(file).last_passes().at("a");
+  BOOST_TEST(last.failures == 2);
+  BOOST_TEST(last.completed_us == 3);
+  BOOST_TEST(!verify().broken_seq.has_value());
+  require_schema_of_a_new_one();
+}
+
 BOOST_AUTO_TEST_CASE(newer_schema_names_the_build_that_is_needed) {
-  run_sql(file, "pragma user_version = 5; update actor set build = 321");
+  run_sql(file, "pragma user_version = 6; update actor set build = 321");
   for (const auto& error : {error_of([&] { open(); }), error_of([&] { verify(); }),
                             error_of([&] { extent_of(file); })}) {
     BOOST_TEST((error.kind() == ErrorKind::usage));
-    BOOST_TEST(std::string(error.what()).find("has schema 5") != std::string::npos);
+    BOOST_TEST(std::string(error.what()).find("has schema 6") != std::string::npos);
     BOOST_TEST(error.hint().find("build 321 or newer") != std::string::npos);
   }
 }

@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(transaction_stays_with_its_outcome) {
   const auto before = hashes_in(file);
   const auto done = prune_before(before_us);
   BOOST_TEST(done.last.seq == 5);
-  BOOST_TEST(done.held_back == "the outcome of transaction 6 is not old enough");
+  BOOST_TEST(done.held_back == "the outcome of entry 6 is not old enough");
   require_moved(before);
 }
 

@@ -1,0 +1,239 @@
+#include "journal/owed.h"
+
+#include "journal/stored_entry.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <algorithm>
+#include <set>
+
+namespace converge::journal {
+namespace {
+
+/// A transaction that was pruned and owes something still was committed: that of a pruned one
+/// whose outcome nobody knew would have kept it from being pruned.
+constexpr const char* kOwingTransactions =
+    "select converger, txn, iif(txn <= (select pruned_seq from chain), 2,"
+    " (select outcome from entry where kind = 4 and entry.txn = owing.txn"
+    "  order by outcome is 5 limit 1))"
+    " from (select distinct converger, txn from owed) owing order by converger, txn";
+
+/// Calls `found` with the converger and the number of each transaction that is committed.
+template <typename Found>
+void each_committed(SQLite::Database& database, const KnownOutcome& known, const Found& found) {
+  SQLite::Statement row(database, kOwingTransactions);
+  while (row.executeStep()) {
+    const auto txn = row.getColumn(1).getInt64();
+    const auto written = outcome_in(row.getColumn(2));
+    if ((written ? written : known(txn)) == Outcome::committed) {
+      found(row.getColumn(0).getString(), txn);
+    }
+  }
+}
+
+std::string bytes_in(const SQLite::Column& column) {
+  return {static_cast<const char*>(column.getBlob()), static_cast<std::size_t>(column.getBytes())};
+}
+
+Owed owed_in(SQLite::Statement& row) {
+  return {.key = row.getColumn(0).getString(),
+          .converger = row.getColumn(1).getString(),
+          .version = row.getColumn(2).getString(),
+          .subject = row.getColumn(3).getString(),
+          .label = text_in(row.getColumn(4)),
+          .row = bytes_in(row.getColumn(5)),
+          .step = row.getColumn(6).getInt64(),
+          .done = row.getColumn(7).getInt64() != 0,
+          .txn = row.getColumn(8).getInt64(),
+          .pass = row.getColumn(9).getInt64()};
+}
+
+void execute(SQLite::Statement& statement) {
+  statement.exec();
+  statement.reset();
+}
+
+/// Of the key of an attempt.
+std::string owed_key(const std::string& key) { return key.substr(0, key.rfind('-')); }
+
+}  // namespace
+
+void insert_owed(SQLite::Statement& insert, const Owed& owed) {
+  insert.bindNoCopy(1, owed.key);
+  insert.bindNoCopy(2, owed.converger);
+  insert.bindNoCopy(3, owed.version);
+  insert.bindNoCopy(4, owed.subject);
+  if (owed.label) {
+    insert.bindNoCopy(5, *owed.label);
+  } else {
+    insert.bind(5);
+  }
+  insert.bindNoCopy(6, owed.row.data(), static_cast<int>(owed.row.size()));
+  insert.bind(7, owed.step);
+  insert.bind(8, owed.txn);
+  insert.bind(9, owed.pass);
+  execute(insert);
+}
+
+std::vector<Owed> read_owed(SQLite::Database& database, const std::string& converger,
+                            const KnownOutcome& known) {
+  std::set<std::int64_t> committed;
+  each_committed(database, known, [&](const std::string& name, std::int64_t txn) {
+    if (name == converger) committed.insert(txn);
+  });
+  std::vector<Owed> all;
+  SQLite::Statement row(database,
+                        "select key, converger, version, subject, label, row, step, done, txn, pass"
+                        " from owed where converger = ? and txn = ? order by rowid");
+  for (const auto txn : committed) {
+    row.bind(1, converger);
+    row.bind(2, txn);
+    while (row.executeStep()) all.push_back(owed_in(row));
+    row.reset();
+  }
+  return all;
+}
+
+std::vector<std::string> read_convergers_owing(SQLite::Database& database,
+                                               const KnownOutcome& known) {
+  std::set<std::string> names;
+  each_committed(database, known,
+                 [&](const std::string& name, std::int64_t /*txn*/) { names.insert(name); });
+  return {names.begin(), names.end()};
+}
+
+void update_owed(SQLite::Database& database, const std::vector<std::string>& keys,
+                 std::int64_t step) {
+  SQLite::Statement update(database, "update owed set step = ?2, done = 0 where key = ?1");
+  update.bind(2, step);
+  for (const auto& key : keys) {
+    update.bindNoCopy(1, key);
+    execute(update);
+  }
+}
+
+void delete_owed(SQLite::Database& database, const std::vector<std::string>& keys) {
+  SQLite::Statement erase(database, "delete from owed where key = ?");
+  for (const auto& key : keys) {
+    erase.bindNoCopy(1, key);
+    execute(erase);
+  }
+}
+
+std::vector<std::optional<LastOutside>> read_outside(SQLite::Statement& select,
+                                                     const std::string& converger,
+                                                     const std::string& title,
+                                                     const std::vector<std::string>& subjects) {
+  std::vector<std::optional<LastOutside>> all;
+  all.reserve(subjects.size());
+  select.bind(1, converger);
+  select.bind(3, title);
+  for (const auto& subject : subjects) {
+    select.bindNoCopy(2, subject);
+    auto& last = all.emplace_back();
+    if (select.executeStep()) {
+      last = {.converger = converger,
+              .title = title,
+              .subject = subject,
+              .key = select.getColumn(0).getString(),
+              .tried_us = select.getColumn(1).getInt64(),
+              .done_us = select.getColumn(2).getInt64()};
+    }
+    select.reset();
+  }
+  return all;
+}
+
+void write_outside(SQLite::Database& database, const LastOutside& last) {
+  SQLite::Statement statement(database,
+                              "insert into outside_last values (?1, ?2, ?3, ?4, ?5, ?6)"
+                              " on conflict do update set key = excluded.key,"
+                              " tried_us = excluded.tried_us,"
+                              " done_us = iif(key = excluded.key, done_us, excluded.done_us)");
+  statement.bindNoCopy(1, last.converger);
+  statement.bindNoCopy(2, last.subject);
+  statement.bindNoCopy(3, last.title);
+  statement.bindNoCopy(4, last.key);
+  statement.bind(5, last.tried_us);
+  statement.bind(6, last.done_us);
+  statement.exec();
+}
+
+bool has_outside_of(SQLite::Database& database, const std::string& converger,
+                    const std::vector<std::string>& subjects) {
+  SQLite::Statement any(database,
+                        "select 1 from outside_last"
+                        " where converger = ? and subject = ? and done_us = 0 limit 1");
+  any.bindNoCopy(1, converger);
+  return std::any_of(subjects.begin(), subjects.end(), [&](const std::string& subject) {
+    any.bindNoCopy(2, subject);
+    const bool found = any.executeStep();
+    any.reset();
+    return found;
+  });
+}
+
+void delete_outside_of(SQLite::Database& database, const std::string& converger,
+                       const std::vector<std::string>& subjects) {
+  SQLite::Statement erase(
+      database, "delete from outside_last where converger = ? and subject = ? and done_us = 0");
+  erase.bindNoCopy(1, converger);
+  for (const auto& subject : subjects) {
+    erase.bindNoCopy(2, subject);
+    execute(erase);
+  }
+}
+
+bool has_outside_before(SQLite::Database& database, const std::string& converger,
+                        const std::string& title, std::int64_t before_us) {
+  SQLite::Statement any(database,
+                        "select 1 from outside_last"
+                        " where converger = ? and title = ? and tried_us < ? limit 1");
+  any.bindNoCopy(1, converger);
+  any.bindNoCopy(2, title);
+  any.bind(3, before_us);
+  return any.executeStep();
+}
+
+void delete_outside_before(SQLite::Database& database, const std::string& converger,
+                           const std::string& title, std::int64_t before_us) {
+  SQLite::Statement erase(
+      database, "delete from outside_last where converger = ? and title = ? and tried_us < ?");
+  erase.bindNoCopy(1, converger);
+  erase.bindNoCopy(2, title);
+  erase.bind(3, before_us);
+  erase.exec();
+}
+
+void note_attempt_end(SQLite::Database& database, const Entry& outcome, const AttemptEnd& end,
+                      std::int64_t time_us) {
+  if (end.state == AttemptState::owed_done) {
+    SQLite::Statement update(database, "update owed set done = 1 where key = ?");
+    update.bind(1, owed_key(end.key));
+    update.exec();
+  } else if (end.state == AttemptState::found_done) {
+    SQLite::Statement update(database,
+                             "update outside_last set done_us = ?5 where converger = ?1"
+                             " and subject = ?2 and title = ?3 and key = ?4");
+    update.bindNoCopy(1, outcome.definition->name);
+    update.bindNoCopy(2, *outcome.subject);
+    update.bindNoCopy(3, end.title);
+    update.bindNoCopy(4, end.key);
+    update.bind(5, time_us);
+    update.exec();
+  }
+}
+
+void redact_outside(SQLite::Database& database, const std::string& subject,
+                    const std::optional<std::string>& converger) {
+  for (const char* sql :
+       {"delete from owed where subject = ?1 and (?2 is null or converger = ?2)",
+        "delete from outside_last where subject = ?1 and (?2 is null or converger = ?2)"}) {
+    SQLite::Statement erase(database, sql);
+    erase.bindNoCopy(1, subject);
+    if (converger) erase.bindNoCopy(2, *converger);
+    erase.exec();
+  }
+}
+
+}  // namespace converge::journal
