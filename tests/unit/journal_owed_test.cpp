@@ -1,0 +1,97 @@
+#define BOOST_TEST_DYN_LINK
+#include "journal/settle.h"
+#include "tests/unit/journal_outside.h"
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+using namespace converge;
+using namespace converge::journal;
+using namespace converge::tests;
+
+using Keys = std::vector<std::string>;
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(journal_owed, OutsideFixture)
+
+BOOST_AUTO_TEST_CASE(committed_transaction_owes_what_it_planned) {
+  auto journal = open();
+  const auto txn = plan(journal, {"7", "8"}, {}, std::string("a\0b", 3));
+  BOOST_TEST(owed(journal) == Keys());  // Pending.
+  BOOST_TEST(journal.standing(kName).owes);
+  settle(journal, txn, Outcome::committed);
+  BOOST_TEST(owed(journal) == (Keys{"7", "8"}));  // Queued.
+  BOOST_TEST(journal.convergers_owing() == Keys{kName});
+  settle(journal, plan(journal, {"9"}, {5}), Outcome::committed);
+  journal.flush();
+  BOOST_TEST(owed(journal) == (Keys{"7", "8", "9"}));
+  BOOST_TEST(owed(journal, "other") == Keys());
+  BOOST_TEST(!journal.standing("other").owes);
+  const auto first = journal.owed(kName).at(0);
+  BOOST_TEST(first.key == key_of("7"));
+  BOOST_TEST(first.version == journal_definition().version);
+  BOOST_TEST(*first.label == "label of 7");
+  BOOST_TEST(first.row == std::string("a\0b", 3));
+  BOOST_TEST(first.step == 0);
+  BOOST_TEST(!first.done);
+  BOOST_TEST(first.txn == txn);
+  BOOST_TEST(first.pass == txn);
+  BOOST_TEST(journal.owed(kName).at(2).pass == 5);
+}
+
+BOOST_AUTO_TEST_CASE(outcome_lost_in_a_crash_owes_once_it_is_found_again) {
+  {
+    auto journal = open();
+    settle(journal, plan(journal, {"7"}), Outcome::committed);
+  }
+  auto journal = open();
+  BOOST_TEST(owed(journal) == Keys());
+  settle(journal, journal.unsettled().at(0).seq, Outcome::committed);
+  BOOST_TEST(owed(journal) == Keys{"7"});
+}
+
+BOOST_AUTO_TEST_CASE(transaction_that_was_not_committed_owes_nothing) {
+  auto journal = open();
+  settle(journal, plan(journal, {"7"}), Outcome::rolled_back);
+  settle(journal, plan(journal, {"8"}), Outcome::failed);
+  settle(journal, plan(journal, {"9"}), Outcome::committed);
+  BOOST_TEST(owed(journal) == Keys{"9"});
+  journal.flush();
+  BOOST_TEST(ask_sql(file, "select group_concat(subject) from owed") == "9");
+}
+
+BOOST_AUTO_TEST_CASE(unknown_transaction_waits_for_a_person) {
+  auto journal = open();
+  const auto first = settle(journal, plan(journal, {"7"}), Outcome::unknown);
+  const auto second = settle(journal, plan(journal, {"8"}), Outcome::unknown);
+  journal.flush();
+  BOOST_TEST(owed(journal) == Keys());
+  BOOST_TEST(ask_sql(file, "select count(*) from owed") == "2");
+  converge::journal::settle(file, "eve", first, Outcome::committed, "seen in the table");
+  BOOST_TEST(owed(journal) == Keys{"7"});
+  converge::journal::settle(file, "eve", second, Outcome::rolled_back, "not seen");
+  BOOST_TEST(ask_sql(file, "select count(*) from owed") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(step_that_is_done_waits_for_those_after_it) {
+  auto journal = open();
+  settle(journal, plan(journal, {"7", "8"}), Outcome::committed);
+  end(journal, begin(journal, "7"), "7", Outcome::failed);
+  end(journal, begin(journal, "8"), "8", Outcome::committed, AttemptState::owed_done);
+  journal.flush();
+  BOOST_TEST(!journal.owed(kName).at(0).done);
+  BOOST_TEST(journal.owed(kName).at(1).done);
+  journal.advance_owed({key_of("8"), key_of("x")}, 1);
+  BOOST_TEST(journal.owed(kName).at(1).step == 1);
+  BOOST_TEST(!journal.owed(kName).at(1).done);
+  journal.drop_owed({key_of("8")});
+  BOOST_TEST(owed(journal) == Keys{"7"});
+  journal.drop_owed({key_of("7")});
+  BOOST_TEST(journal.convergers_owing() == Keys());
+  BOOST_TEST(!journal.standing(kName).owes);
+  BOOST_TEST(!verify().broken_seq.has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
