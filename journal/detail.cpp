@@ -71,6 +71,20 @@ ProcessIdentity read_writer(const std::string& detail) {
   }
 }
 
+std::vector<std::string> planned_keys(const std::string& planned) {
+  std::vector<std::string> keys;
+  try {
+    const auto steps = Poco::JSON::Parser().parse(planned).extract<Poco::JSON::Array::Ptr>();
+    for (unsigned i = 0; i < steps->size(); ++i) {
+      const auto step = steps->getObject(i);
+      if (!step.isNull()) keys.push_back(step->optValue<std::string>("key", ""));
+    }
+  } catch (const Poco::Exception&) {
+    keys.clear();
+  }
+  return keys;
+}
+
 std::string hold_detail(const Hold& hold, const std::string& extra) {
   try {
     auto object = parse_object(extra.empty() ? "{}" : extra);

@@ -4,6 +4,7 @@
 #include "journal/journal.h"
 
 #include <string>
+#include <vector>
 
 namespace converge::journal {
 
@@ -25,6 +26,10 @@ std::string attempt_detail(const Attempt& attempt, const ProcessIdentity& writer
 
 /// The process that a `txn` or an `attempt` entry names; one that never was where it names none.
 ProcessIdentity read_writer(const std::string& detail);
+
+/// The keys in `[{"title","key"},...]`, which stand in the detail of an inconsistency; none where
+/// it is something else.
+std::vector<std::string> planned_keys(const std::string& planned);
 
 /// The detail of a `hold` or `release` entry: `extra` (a JSON object, or empty) with the digest and
 /// the number that is allowed added. Throws `Error{failure}` when `extra` is no JSON object.

@@ -1,14 +1,18 @@
 #include "journal/owed.h"
 
+#include "journal/schema.h"
 #include "journal/stored_entry.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
 namespace converge::journal {
 namespace {
+
+constexpr std::int64_t kOwedSinceVersion = 5;
 
 /// A transaction that was pruned and owes something still was committed: that of a pruned one
 /// whose outcome nobody knew would have kept it from being pruned.
@@ -100,6 +104,21 @@ std::vector<std::string> read_convergers_owing(SQLite::Database& database,
   each_committed(database, known,
                  [&](const std::string& name, std::int64_t /*txn*/) { names.insert(name); });
   return {names.begin(), names.end()};
+}
+
+std::int64_t count_owed(SQLite::Database& database, const std::string& subject,
+                        const std::string& definitions) {
+  if (schema_state(database).version < kOwedSinceVersion) return 0;
+  SQLite::Statement row(
+      database, fmt::format("select count(*) from owed where subject = ? and converger in"
+                            " (select name from definition where id in ({}))"
+                            " and (txn <= (select pruned_seq from chain) or 2 = ("
+                            "  select outcome from entry where kind = 4 and entry.txn = owed.txn"
+                            "  order by outcome is 5 limit 1))",
+                            definitions));
+  row.bind(1, subject);
+  row.executeStep();
+  return row.getColumn(0).getInt64();
 }
 
 void update_owed(SQLite::Database& database, const std::vector<std::string>& keys,

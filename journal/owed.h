@@ -81,6 +81,10 @@ std::vector<Owed> read_owed(SQLite::Database& database, const std::string& conve
 /// The convergers that `read_owed` would tell something of, by name.
 std::vector<std::string> read_convergers_owing(SQLite::Database& database,
                                                const KnownOutcome& known);
+/// How many steps outside the database committed transactions still owe for a subject, by the
+/// definitions (numbers in an SQL list). None in a journal before schema 5.
+std::int64_t count_owed(SQLite::Database& database, const std::string& subject,
+                        const std::string& definitions);
 void update_owed(SQLite::Database& database, const std::vector<std::string>& keys,
                  std::int64_t step);
 void delete_owed(SQLite::Database& database, const std::vector<std::string>& keys);

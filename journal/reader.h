@@ -24,6 +24,7 @@ struct StoredEntry {
   std::int64_t build = 0;
   std::optional<Outcome> settled;  ///< Of its transaction, so far; the entry's own if it has none.
   std::string hash;                ///< Hexadecimal.
+  std::optional<std::string> answer = {};  ///< Of an attempt: the detail of its outcome entry.
 };
 
 /// Which entries; an empty member does not filter.

@@ -109,6 +109,7 @@ class Count {
 
  private:
   void add_inconsistency(SQLite::Statement& row, ConvergerStatistics& sums, Counts& bucket);
+  void add_attempt(SQLite::Statement& row, ConvergerStatistics& sums);
   static void add_pass(SQLite::Statement& row, ConvergerStatistics& sums, Counts& bucket);
   Outcome outcome_of(std::int64_t txn);
 
@@ -123,9 +124,9 @@ class Count {
 constexpr const char* kEntries =
     "select definition, time_us, kind, txn, count, pass,"
     " case when kind = 6 and json_valid(detail) then detail ->> '$.duration_ms' end,"
-    " case when kind = 6 and json_valid(detail) then detail ->> '$.message' end is not null"
-    " from entry where seq between ?1 and ?2 and time_us between ?3 and ?4"
-    " and kind in (2, 5, 6)";
+    " case when kind = 6 and json_valid(detail) then detail ->> '$.message' end is not null,"
+    " seq from entry where seq between ?1 and ?2 and time_us between ?3 and ?4"
+    " and kind in (2, 3, 5, 6)";
 
 ConvergerStatistics& Count::of(const std::string& converger) {
   auto& sums = convergers_[converger];
@@ -141,6 +142,8 @@ void Count::add(SQLite::Statement& row, const std::string& converger) {
   const auto kind = static_cast<Kind>(row.getColumn(2).getInt64());
   if (kind == Kind::inconsistency) {
     add_inconsistency(row, sums, bucket);
+  } else if (kind == Kind::attempt) {
+    add_attempt(row, sums);
   } else if (kind == Kind::failure) {
     ++bucket.failures;
   } else {
@@ -162,6 +165,14 @@ void Count::add_inconsistency(SQLite::Statement& row, ConvergerStatistics& sums,
     bucket.changes += row.getColumn(4).getInt64();
     sums.last_correction_us = std::max(sums.last_correction_us.value_or(time_us), time_us);
   }
+}
+
+/// Its failure is counted by the entry that tells of it.
+void Count::add_attempt(SQLite::Statement& row, ConvergerStatistics& sums) {
+  const auto outcome = outcome_of(row.getColumn(8).getInt64());
+  ++sums.attempts;
+  if (outcome == Outcome::failed) ++sums.attempts_failed;
+  if (outcome == Outcome::unknown || outcome == Outcome::pending) ++sums.attempts_unknown;
 }
 
 void Count::add_pass(SQLite::Statement& row, ConvergerStatistics& sums, Counts& bucket) {

@@ -40,6 +40,9 @@ struct ConvergerStatistics {
                                  ///< later one or not at all, and never counted twice.
   std::int64_t unknown = 0;      ///< Inconsistencies of whose transaction nobody knows.
   std::int64_t pending = 0;      ///< And those of which nobody has asked yet.
+  std::int64_t attempts = 0;     ///< Of steps outside the database, however they ended ...
+  std::int64_t attempts_failed = 0;               ///< ... of these, what failed ...
+  std::int64_t attempts_unknown = 0;              ///< ... and of what nobody knows, or does yet.
   std::optional<std::int64_t> slowest_pass = {};  ///< Its id.
   std::int64_t slowest_ms = 0;
   std::optional<std::int64_t> last_correction_us = {};

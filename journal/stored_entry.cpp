@@ -41,6 +41,7 @@ StoredEntry entry_in(SQLite::Statement& row) {
   if (!stored.settled) {
     stored.settled = stored.entry.outcome;
   }
+  stored.answer = text_in(row.getColumn(16));
   return stored;
 }
 

@@ -25,10 +25,13 @@ inline constexpr const char* kEntryColumns =
     "    order by o.seq desc limit 1)"
     " when e.kind = 2 then"
     "   (select o.outcome from entry o where o.kind = 4 and o.txn = e.txn"
+    "    order by o.seq desc limit 1) end,"
+    " case when e.kind = 3 then"
+    "   (select o.detail from entry o where o.kind = 4 and o.txn = e.seq"
     "    order by o.seq desc limit 1) end";
 inline constexpr const char* kEntryTables =
     "entry e left join definition d on d.id = e.definition left join actor a on a.id = e.actor";
-inline constexpr int kEntryColumnCount = 16;
+inline constexpr int kEntryColumnCount = 17;
 
 /// The row that `row` stands on. Throws `SQLite::Exception`.
 StoredEntry entry_in(SQLite::Statement& row);

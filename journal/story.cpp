@@ -1,6 +1,8 @@
 #include "journal/story.h"
 
 #include "journal/convergers.h"
+#include "journal/detail.h"
+#include "journal/owed.h"
 #include "journal/reading.h"
 #include "journal/stored_entry.h"
 #include "journal/subject_search.h"
@@ -24,10 +26,12 @@ constexpr std::int64_t kCountedEntries = 4096;
 /// A pass ends soon after its entries: others that ended meanwhile are passed over, up to so many.
 constexpr int kPassesBetween = 256;
 
-/// The seqs of a subject in the order of its index, which are in the order of seq.
+/// The seqs of a subject in the order of its index, which are in the order of seq; without
+/// outcomes, which are told of with what they settle.
 std::string seqs_of(const std::string& condition, std::int64_t limit) {
   return fmt::format(
-      "select seq from entry where subject = :subject and seq > :after{} order by seq limit {}",
+      "select seq from entry where subject = :subject and seq > :after and kind <> 4{} order by seq"
+      " limit {}",
       condition, limit);
 }
 
@@ -54,6 +58,24 @@ class Occurrences {
   std::map<std::string, Last> last_;
 };
 
+/// Which inconsistencies planned attempts of one subject.
+class Plans {
+ public:
+  /// `planned` and `key` are of the entry's detail.
+  void note(StoryEntry& entry, const std::optional<std::string>& planned,
+            const std::optional<std::string>& key) {
+    if (planned) {
+      for (auto& one : planned_keys(*planned)) by_key_[std::move(one)] = entry.stored.seq;
+    }
+    if (!key) return;
+    const auto found = by_key_.find(*key);
+    if (found != by_key_.end()) entry.planned_by = found->second;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> by_key_;
+};
+
 void count_correction(StorySummary& summary, const std::string& converger, std::int64_t time_us) {
   auto known =
       std::find_if(summary.corrected.begin(), summary.corrected.end(),
@@ -67,6 +89,7 @@ void count_correction(StorySummary& summary, const std::string& converger, std::
 
 void count_entry(StorySummary& summary, Kind kind, std::optional<Outcome> outcome,
                  const std::string& converger, std::int64_t time_us) {
+  if (kind == Kind::attempt) return;
   if (outcome == Outcome::failed) {
     ++summary.failed;
     summary.last_failed_us = time_us;
@@ -155,6 +178,7 @@ class StoryReader::Implementation {
   // By converger: the last that was looked up, which tells of all entries before it; none: of none
   // that follow.
   std::map<std::string, std::optional<Redaction>> redactions_;
+  Plans plans_;
 };
 
 StorySummary StoryReader::Implementation::summary(const StoryFilter& filter) {
@@ -183,6 +207,8 @@ StorySummary StoryReader::Implementation::summary(const StoryFilter& filter) {
     row.reset();
     more = rows == kCountedEntries;
   }
+  summary.owed =
+      count_owed(*database_, filter.subject, definition_list(*database_, filter.convergers));
   return summary;
 }
 
@@ -191,10 +217,15 @@ std::vector<StoryEntry> StoryReader::Implementation::page(const StoryFilter& fil
                                                           std::int64_t after,
                                                           std::int64_t last_seq) {
   SQLite::Statement row(
-      *database_, fmt::format("select {}, e.detail is null and e.detail_sha is not null from {}"
-                              " where e.seq in ({}) order by e.seq",
-                              kEntryColumns, kEntryTables,
-                              seqs_of(condition + " and seq <= :last", kPageEntries)));
+      *database_,
+      fmt::format("select {}, e.detail is null and e.detail_sha is not null,"
+                  " iif(e.kind = 2 and json_valid(e.detail), e.detail -> '$.planned',"
+                  " null),"
+                  " iif(e.kind = 3 and json_valid(e.detail), e.detail ->> '$.key', null)"
+                  " from {}"
+                  " where e.seq in ({}) order by e.seq",
+                  kEntryColumns, kEntryTables,
+                  seqs_of(condition + " and seq <= :last", kPageEntries)));
   row.bind(":subject", filter.subject);
   row.bind(":after", after);
   row.bind(":last", last_seq);
@@ -202,6 +233,8 @@ std::vector<StoryEntry> StoryReader::Implementation::page(const StoryFilter& fil
   for (std::size_t bytes = 0; bytes < kPageBytes && row.executeStep();) {
     page.push_back(
         {.stored = entry_in(row), .redacted = row.getColumn(kEntryColumnCount).getInt() != 0});
+    plans_.note(page.back(), text_in(row.getColumn(kEntryColumnCount + 1)),
+                text_in(row.getColumn(kEntryColumnCount + 2)));
     bytes += page.back().stored.entry.detail.value_or("").size();
   }
   return page;
@@ -245,6 +278,7 @@ void StoryReader::Implementation::tell(const StoryFilter& filter, std::int64_t l
   Occurrences occurrences;
   const auto condition = condition_of(*database_, filter.convergers);
   redactions_.clear();
+  plans_ = {};
   for (std::int64_t after = 0; after < last_seq;) {
     auto entries = page(filter, condition, after, last_seq);
     if (entries.empty()) return;  // Pruned meanwhile.

@@ -40,8 +40,9 @@ struct StoryEntry {
   bool redacted = false;                              ///< Its detail was erased ...
   std::optional<Redaction> redaction = std::nullopt;  ///< ... by this, if an entry tells.
   std::optional<Settlement> settlement = std::nullopt;
-  std::optional<std::string> xid = std::nullopt;      ///< PostgreSQL's, of its transaction.
-  std::optional<std::string> trigger = std::nullopt;  ///< Of its pass, once that has ended.
+  std::optional<std::string> xid = std::nullopt;          ///< PostgreSQL's, of its transaction.
+  std::optional<std::string> trigger = std::nullopt;      ///< Of its pass, once that has ended.
+  std::optional<std::int64_t> planned_by = std::nullopt;  ///< Of an attempt: the inconsistency.
   /// A committed correction: the how-manieth of this subject by its converger (from 1), and when
   /// the one before was; otherwise 0.
   std::int64_t occurrence = 0;
@@ -60,11 +61,12 @@ struct StorySummary {
   std::int64_t last_seq = 0;                ///< Of its newest entry; 0: there is no entry.
   std::optional<std::string> label;         ///< The newest.
   std::vector<Corrections> corrected = {};  ///< In the order of their first ones.
-  std::int64_t failed = 0;                  ///< Failures, and attempts that failed.
+  std::int64_t failed = 0;                  ///< Failures; attempts that failed have one each.
   std::int64_t last_failed_us = 0;
   std::int64_t rolled_back = 0;  ///< Corrections that were not to be ...
   std::int64_t pending = 0;      ///< ... that are not settled yet ...
   std::int64_t unknown = 0;      ///< ... or of which nobody knows.
+  std::int64_t owed = 0;         ///< Steps outside the database that are still to be carried out.
 };
 
 /// What a person's word for a subject came to.

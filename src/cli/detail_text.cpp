@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -49,6 +50,14 @@ std::size_t terminal_columns() {
   winsize size{};
   const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return known ? size.ws_col : kAll;
+}
+
+/// Calls are short: `5.2ms`, and beyond some as everywhere.
+std::string duration_text(const Object& answer) {
+  const auto ms = answer ? answer->optValue<double>("duration_ms", -1) : -1;
+  if (ms < 0) return {};
+  if (ms < 10) return fmt::format("{:.1f}ms", ms);
+  return format_duration(std::chrono::milliseconds(std::llround(ms)));
 }
 
 std::string step_text(const Object& step, bool verbose) {
@@ -134,6 +143,17 @@ std::string members_text(const Object& detail, const std::vector<std::string_vie
     text += line(4, fmt::format("{}: {}", shown_name, shown), verbose ? kAll : kLineBytes);
   }
   return text;
+}
+
+std::string attempt_text(const Object& detail, const Object& answer) {
+  const auto joined = [](const std::string& left, std::string_view with, const std::string& right) {
+    return left.empty() || right.empty() ? left + right : fmt::format("{}{}{}", left, with, right);
+  };
+  const auto duration = duration_text(answer);
+  const auto came =
+      joined(member_text(answer, "status"), " ", duration.empty() ? "" : "in " + duration);
+  return joined(joined(member_text(detail, "title"), ": ", member_text(detail, "request")), " -> ",
+                came);
 }
 
 std::optional<std::string> steps_text(const Object& detail, bool verbose) {

@@ -42,6 +42,11 @@ std::string message_text(const Poco::JSON::Object::Ptr& detail);
 std::string members_text(const Poco::JSON::Object::Ptr& detail,
                          const std::vector<std::string_view>& told, bool verbose);
 
+/// What an attempt sent and what came of it: `TITLE: REQUEST -> 200 in 5.2ms`, as far as it is
+/// told. `answer` is the detail of its outcome.
+std::string attempt_text(const Poco::JSON::Object::Ptr& detail,
+                         const Poco::JSON::Object::Ptr& answer);
+
 /// The steps of an inconsistency: title, count, and the rows; some of them unless `verbose`.
 /// Nullopt when the detail is not as it should be.
 std::optional<std::string> steps_text(const Poco::JSON::Object::Ptr& detail, bool verbose);

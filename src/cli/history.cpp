@@ -72,6 +72,23 @@ std::string control_text(const journal::StoredEntry& stored, std::string_view ve
   return reason.empty() ? text : text + ": " + reason;
 }
 
+/// With why it failed.
+std::string attempt_line(const journal::StoredEntry& stored) {
+  const auto answer = parse_detail(stored.answer);
+  const std::string message = member_text(answer, "message");
+  return attempt_text(parse_detail(stored.entry.detail), answer) +
+         (message.empty() ? "" : ": " + message);
+}
+
+std::string outcome_text(const journal::StoredEntry& stored) {
+  std::string text = fmt::format("entry {} settled", stored.entry.txn.value_or(0));
+  const std::string answer = printable(attempt_text({}, parse_detail(stored.entry.detail)));
+  for (const auto& more : {answer, detail_text(stored, "message"), detail_text(stored, "reason")}) {
+    if (!more.empty()) text += ": " + more;
+  }
+  return text;
+}
+
 std::string clock_text(const journal::StoredEntry& stored) {
   const auto stepped_us = detail_number(stored, "stepped_us");
   const auto by = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -93,9 +110,10 @@ std::string happened(const journal::StoredEntry& stored) {
       return pass_text(stored);
     case Kind::txn:
       return "transaction " + detail_text(stored, "xid");
+    case Kind::attempt:
+      return printable(attempt_line(stored));
     case Kind::outcome:
-      return fmt::format("entry {} settled", entry.txn.value_or(0)) +
-             (entry.detail ? ": " + detail_text(stored, "reason") : "");
+      return outcome_text(stored);
     case Kind::hold:
       return fmt::format("held {}: {} to correct, {} allowed", detail_text(stored, "digest"),
                          entry.count.value_or(0), detail_text(stored, "allowed"));
@@ -222,7 +240,8 @@ std::string entry_full(const journal::StoredEntry& stored) {
   if (!entry.detail) return text;
   const auto detail = parse_detail(entry.detail);
   const auto steps = entry.kind == Kind::inconsistency ? steps_text(detail, true) : std::nullopt;
-  return text + (steps ? *steps : members_text(detail, {}, true));
+  return text + (steps ? *steps : members_text(detail, {}, true)) +
+         members_text(parse_detail(stored.answer), {}, true);
 }
 
 std::string entry_json(const journal::StoredEntry& stored) {
@@ -233,6 +252,7 @@ std::string entry_json(const journal::StoredEntry& stored) {
   } else {
     line.add("detail", detail);  // It was edited.
   }
+  if (stored.answer && is_object(*stored.answer)) line.add_members(*stored.answer);
   return line.add("hash", stored.hash).line();
 }
 

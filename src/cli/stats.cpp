@@ -141,6 +141,20 @@ std::string uncounted(const ConvergerStatistics& one) {
   return text;
 }
 
+/// What was tried outside the database.
+std::string attempts_of(const Statistics& statistics) {
+  std::string text;
+  for (const auto& one : statistics.convergers) {
+    if (one.attempts == 0) continue;
+    text += fmt::format("{}: {}", printable(one.converger), counted(one.attempts, "attempt"));
+    if (one.attempts_failed > 0) text += fmt::format(", {} failed", one.attempts_failed);
+    if (one.attempts_unknown > 0)
+      text += fmt::format(", {} of unknown outcome", one.attempts_unknown);
+    text += "\n";
+  }
+  return text.empty() ? text : "\n" + styled(Style::faint, "outside the database") + "\n" + text;
+}
+
 void print_text(const Statistics& statistics) {
   const bool unicode = locale_is_utf8();
   if (statistics.convergers.empty()) return;
@@ -160,6 +174,7 @@ void print_text(const Statistics& statistics) {
     }
   }
   if (!notes.empty()) text += "\n" + styled(Style::warning, "not counted") + "\n" + notes;
+  text += attempts_of(statistics);
   print(text);
 }
 
@@ -179,6 +194,9 @@ std::string json_of(const Statistics& statistics, const ConvergerStatistics& one
   object.add("rolled_back", one.rolled_back)
       .add("unknown", one.unknown)
       .add("pending", one.pending)
+      .add("attempts", one.attempts)
+      .add("attempts_failed", one.attempts_failed)
+      .add("attempts_unknown", one.attempts_unknown)
       .add("slowest_pass", one.slowest_pass);
   if (one.slowest_pass) object.add("slowest_ms", one.slowest_ms);
   if (one.last_correction_us) object.add("last_correction", format_utc(*one.last_correction_us));

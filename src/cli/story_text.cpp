@@ -69,11 +69,26 @@ std::string other_text(const journal::StoryEntry& story, const Object& detail, b
     text = lines(2, message.empty() ? "failed" : message, verbose ? kAll : 4 * kLineBytes);
     return text + members_text(detail, {"message", "sqlstate"}, verbose);
   }
-  const std::string title = member_text(detail, "title");
   if (kind == Kind::attempt) {
-    text = line(2, title.empty() ? "outside step" : "outside step " + title, kLineBytes);
+    const Object answer = parse_detail(story.stored.answer);
+    const std::string sent = attempt_text(detail, answer);
+    text = line(2, sent.empty() ? "outside step" : "outside step " + sent,
+                verbose ? kAll : kLineBytes);
+    if (!verbose) return text;
+    return text + members_text(answer, {"status", "duration_ms", "message"}, verbose) +
+           members_text(detail, {"title", "request"}, verbose);
   }
-  return text + members_text(detail, {"title"}, verbose);
+  return text + members_text(detail, {}, verbose);
+}
+
+/// What was to follow outside the database.
+std::string planned_text(const Object& detail) {
+  const auto planned = detail ? detail->getArray("planned") : Poco::JSON::Array::Ptr();
+  std::string text;
+  for (unsigned i = 0; !planned.isNull() && i < planned->size(); ++i) {
+    text += line(4, "then " + member_text(planned->getObject(i), "title"), kLineBytes);
+  }
+  return text;
 }
 
 /// Who erased the detail, and why, as far as it is known.
@@ -97,7 +112,8 @@ std::string happened_text(const journal::StoryEntry& story, bool verbose) {
   }
   if (entry.detail && !detail) return text + line(4, *entry.detail, verbose ? kAll : kLineBytes);
   if (entry.kind != Kind::inconsistency) return other_text(story, detail, verbose);
-  return text + steps_text(detail, verbose).value_or(members_text(detail, {}, verbose));
+  const auto steps = steps_text(detail, verbose);
+  return text + (steps ? *steps + planned_text(detail) : members_text(detail, {}, verbose));
 }
 
 /// How it was settled, where that says more than the outcome.
@@ -109,6 +125,10 @@ std::string settlement_text(const journal::StoryEntry& story) {
   if (!message.empty() && settlement->actor == story.stored.actor) {
     return lines(2, message, 4 * kLineBytes);
   }
+  const bool is_answer = story.stored.entry.kind == Kind::attempt &&
+                         settlement->actor == story.stored.actor && detail &&
+                         !detail->has("settled_by") && !detail->has("reason");
+  if (is_answer) return {};  // What was attempted tells it.
   std::string text =
       fmt::format("settled by {}, {}", settlement->actor, format_local(settlement->time_us));
   if (const auto how = member_text(detail, "settled_by"); !how.empty()) text += " (" + how + ")";
@@ -124,6 +144,7 @@ std::string cause_text(const journal::StoryEntry& story) {
   text += fmt::format(", build {}", stored.build);
   if (stored.entry.pass) text += fmt::format(", pass {}", *stored.entry.pass);
   if (story.xid) text += fmt::format(", xid {}", *story.xid);
+  if (story.planned_by) text += fmt::format(", planned by entry {}", *story.planned_by);
   return line(2, text, kLineBytes, Style::faint);
 }
 
@@ -195,6 +216,10 @@ std::string summary_text(std::string_view subject, const journal::StorySummary& 
   if (summary.failed > 0) {
     text += line(2, "failed last " + format_local(summary.last_failed_us), kAll, Style::faint);
   }
+  if (summary.owed > 0) {
+    text += line(2, counted(summary.owed, "step") + " outside the database still to be carried out",
+                 kAll, Style::warning);
+  }
   return text + others_text(summary);
 }
 
@@ -224,7 +249,7 @@ std::string story_json(const journal::StoryEntry& story,
   object.add_members(entry_json(story.stored));
   if (story.occurrence > 0) object.add("occurrence", story.occurrence);
   if (story.previous_us) object.add("previous", format_utc(*story.previous_us));
-  object.add("trigger", story.trigger).add("xid", story.xid);
+  object.add("trigger", story.trigger).add("xid", story.xid).add("planned_by", story.planned_by);
   if (const auto& told = story.settlement) {
     object.add_raw("settled", json_of(told->seq, told->time_us, told->actor, told->detail));
   }

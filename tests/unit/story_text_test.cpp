@@ -1,6 +1,7 @@
 #include "src/cli/story_text.h"
 
 #include "src/base/clock.h"
+#include "src/cli/history.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -41,19 +42,66 @@ bool contains(const std::string& text, const std::string& part) {
 
 BOOST_AUTO_TEST_SUITE(story_text)
 
-BOOST_AUTO_TEST_CASE(outside_step_is_told_with_all_that_its_detail_has) {
-  auto story = entry(
-      Kind::attempt, Outcome::committed,
-      R"({"title":"notify","request":"POST https://example.com/x","status":202,"duration_ms":1035})");
+BOOST_AUTO_TEST_CASE(outside_step_is_told_with_its_answer) {
+  auto story = entry(Kind::attempt, Outcome::committed,
+                     R"({"title":"notify","request":"POST https://example.com/x","key":"k-0"})");
+  story.stored.answer = R"({"status":"202","duration_ms":1035.2,"output":"it\nis"})";
+  story.settlement = {.seq = 8, .actor = "alice", .detail = story.stored.answer};
   story.trigger = "hand";
+  story.planned_by = 6;
   BOOST_TEST(cli::story_text(story, std::nullopt, false) ==
              format_local(kTimeUs) +
                  "  archive aaaaaaaaaaaa  committed\n"
-                 "  outside step notify\n"
-                 "    request: POST https://example.com/x\n"
-                 "    status: 202\n"
-                 "    duration: 1s35ms\n"
-                 "  by alice (hand), build 121, pass 5\n");
+                 "  outside step notify: POST https://example.com/x -> 202 in 1s35ms\n"
+                 "  by alice (hand), build 121, pass 5, planned by entry 6\n");
+  BOOST_TEST(contains(body(story, true), "    output: it\\nis\n    key: k-0\n"));
+  const auto json = cli::story_json(story, std::nullopt);
+  BOOST_TEST(contains(json, R"("key":"k-0","status":"202","duration_ms":1035.2,)"));
+  BOOST_TEST(contains(json, R"("planned_by":6)"));
+}
+
+BOOST_AUTO_TEST_CASE(outside_step_that_failed_says_why_and_a_lost_one_who_settled_it) {
+  auto story = entry(Kind::attempt, Outcome::failed, R"({"title":"notify","request":"POST x"})");
+  story.stored.answer = R"({"status":"500","duration_ms":0.42,"message":"500 is not expected"})";
+  story.settlement = {.seq = 8, .actor = "alice", .detail = story.stored.answer};
+  BOOST_TEST(contains(body(story),
+                      "  outside step notify: POST x -> 500 in 0.4ms\n"
+                      "  500 is not expected\n"));
+  story.stored.answer = R"({"settled_by":"recovery"})";
+  story.settlement->detail = story.stored.answer;
+  BOOST_TEST(contains(body(story), "  outside step notify: POST x\n  settled by alice, "));
+  BOOST_TEST(contains(body(story), " (recovery)\n"));
+  story.stored.answer.reset();
+  story.settlement.reset();
+  BOOST_TEST(contains(body(story), "  outside step notify: POST x\n  by alice"));
+}
+
+BOOST_AUTO_TEST_CASE(correction_says_what_is_to_follow_and_the_summary_what_is_owed) {
+  const auto story =
+      entry(Kind::inconsistency, Outcome::committed,
+            R"({"steps":[],"planned":[{"title":"notify","key":"k-0"},{"title":"tell"}]})");
+  BOOST_TEST(contains(body(story), "  corrected\n    then notify\n    then tell\n"));
+  StorySummary summary{.last_seq = 1, .label = std::nullopt};
+  BOOST_TEST(!contains(cli::summary_text("42", summary), "outside"));
+  summary.owed = 2;
+  BOOST_TEST(contains(cli::summary_text("42", summary),
+                      "  2 steps outside the database still to be carried out\n"));
+}
+
+BOOST_AUTO_TEST_CASE(attempt_is_one_line_of_the_journal_and_one_object) {
+  auto stored =
+      entry(Kind::attempt, Outcome::failed, R"({"title":"notify","request":"POST x","key":"k-0"})")
+          .stored;
+  BOOST_TEST(cli::describe_entry(stored).back().text == "notify: POST x");
+  stored.answer = R"({"status":"500","duration_ms":5.2,"message":"no\nway"})";
+  BOOST_TEST(cli::describe_entry(stored).back().text == "notify: POST x -> 500 in 5.2ms: no\\nway");
+  BOOST_TEST(contains(cli::entry_json(stored),
+                      R"("outcome":"failed","title":"notify","request":"POST x","key":"k-0",)"
+                      R"("status":"500","duration_ms":5.2,"message":"no\nway","hash":)"));
+  BOOST_TEST(contains(cli::entry_full(stored), "    message: no\\nway\n"));
+  auto outcome = entry(Kind::outcome, Outcome::failed, *stored.answer).stored;
+  outcome.entry.txn = 7;
+  BOOST_TEST(cli::describe_entry(outcome).back().text == "entry 7 settled: 500 in 5.2ms: no\\nway");
 }
 
 BOOST_AUTO_TEST_CASE(redacted_says_who_and_why) {
