@@ -1,10 +1,11 @@
+#include "convergers/index_advice.h"
+#include "convergers/plan_scan.h"
 #include "convergers/sql_converger.h"
 
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
-#include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace converge::convergers {
 
@@ -13,35 +14,19 @@ namespace {
 /// A table with fewer rows is scanned in no time.
 constexpr std::int64_t kLargeTable = 10'000;
 
-/// The tables that a plan reads from end to end.
-void collect_scans(const Poco::JSON::Object& node, std::vector<std::string>& tables) {
-  if (node.optValue<std::string>("Node Type", "") == "Seq Scan") {
-    tables.push_back(postgres::quote_name(node.optValue<std::string>("Schema", "")) + "." +
-                     postgres::quote_name(node.optValue<std::string>("Relation Name", "")));
-  }
-  const auto inner = node.getArray("Plans");
-  for (std::size_t i = 0; !inner.isNull() && i < inner->size(); ++i) {
-    collect_scans(*inner->getObject(static_cast<unsigned>(i)), tables);
-  }
-}
-
-std::vector<std::string> scanned_tables(postgres::Session& session, const std::string& statement) {
+std::vector<Scan> scans_of(postgres::Session& session, const std::string& statement) {
   const postgres::Rows rows = session.execute("explain (verbose, format json) " + statement);
-  Poco::JSON::Parser parser;
-  const auto plans =
-      parser.parse(std::string(rows.at(0, 0).value_or("[]"))).extract<Poco::JSON::Array::Ptr>();
-  std::vector<std::string> tables;
-  collect_scans(*plans->getObject(0)->getObject("Plan"), tables);
-  return tables;
+  return read_scans(rows.at(0, 0).value_or("[]"));
 }
 
-/// As the statistics of the last vacuum or analyze have it.
-std::int64_t row_count(postgres::Session& session, const std::string& table) {
-  std::string literal = "'";
-  for (const char c : table) literal += c == '\'' ? "''" : std::string(1, c);
-  const postgres::Rows rows = session.execute(fmt::format(
-      "select greatest(reltuples, 0)::bigint from pg_class where oid = {}'::regclass", literal));
-  return rows.empty() ? 0 : std::stoll(std::string(rows.at(0, 0).value_or("0")));
+/// Empty for a scan that need not worry anybody.
+std::string warning_of(postgres::Session& session, const Scan& scan) {
+  const ScannedTable table = scanned_table(session, scan);
+  if (table.rows < kLargeTable) return {};
+  const auto advice = index_advice(session, scan, table);
+  return fmt::format("scans all {} rows of {} on every pass{}", table.rows, table.name,
+                     advice ? "; an index would spare that: " + *advice
+                            : "; no index that would spare it is plain to see");
 }
 
 }  // namespace
@@ -50,13 +35,13 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
   std::vector<std::string> warnings;
   const auto look = [&](const Statement& statement, const std::string& what,
                         const std::string& explained) {
-    for (const std::string& table : scanned_tables(session, explained)) {
-      const std::int64_t rows = row_count(session, table);
-      if (rows < kLargeTable) continue;
-      warnings.push_back(fmt::format(
-          "{}:{}: {} scans all {} rows of {} on every pass; an index on the columns of its "
-          "condition would spare that",
-          definition_.path.string(), statement.line, what, rows, table));
+    for (const Scan& scan : scans_of(session, explained)) {
+      std::string warning = warning_of(session, scan);
+      if (warning.empty()) continue;
+      warning =
+          fmt::format("{}:{}: {} {}", definition_.path.string(), statement.line, what, warning);
+      const bool is_told = std::find(warnings.begin(), warnings.end(), warning) != warnings.end();
+      if (!is_told) warnings.push_back(std::move(warning));
     }
   };
   look(definition_.find, "find", find_query(listed_, ""));

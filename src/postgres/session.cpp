@@ -312,6 +312,15 @@ std::string quote_name(std::string_view name) {
   return quoted + '"';
 }
 
+std::string quote_literal(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') quoted += c;
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
 void append_array_element(std::string& array, std::optional<std::string_view> value) {
   array += array.empty() ? '{' : ',';
   if (!value) {

@@ -129,6 +129,8 @@ inline constexpr std::string_view kDetailMark = "; detail: ";
 
 /// An identifier in double quotes.
 std::string quote_name(std::string_view name);
+/// A string constant, in quotes.
+std::string quote_literal(std::string_view text);
 
 /// Appends one element to the text form of an array (PostgreSQL's manual, 8.15.6); begin with an
 /// empty text, end with `close_array`.
