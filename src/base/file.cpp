@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <string_view>
 #include <sys/stat.h>
@@ -67,6 +68,32 @@ std::string read_file(const std::filesystem::path& path) {
     if (count < 0) throw unreadable(path, errno);
     text.append(block.data(), static_cast<std::size_t>(count));
   }
+}
+
+void write_new_file(const std::filesystem::path& path, std::string_view text) {
+  const auto fail = [&](int error_number) -> Error {
+    return {ErrorKind::usage,
+            fmt::format("cannot write {}: {}", path.native(), system_reason(error_number))};
+  };
+  std::string temporary = path.native() + ".XXXXXX";
+  const Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
+  if (file.number() < 0) throw fail(errno);
+  const auto write_all = [&] {
+    const auto mask = umask(0);
+    umask(mask);
+    if (fchmod(file.number(), 0644U & ~mask) != 0) return false;
+    for (auto rest = text; !rest.empty();) {
+      const auto count = write(file.number(), rest.data(), rest.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return false;
+      rest.remove_prefix(static_cast<std::size_t>(count));
+    }
+    // A link, unlike a renaming, replaces nothing.
+    return fsync(file.number()) == 0 && link(temporary.c_str(), path.c_str()) == 0;
+  };
+  const int error_number = write_all() ? 0 : errno;
+  unlink(temporary.c_str());
+  if (error_number != 0) throw fail(error_number);
 }
 
 void require_trusted(const std::filesystem::path& path) {

@@ -32,6 +32,12 @@ constexpr std::array kCommands = {
             "  converge check\n"
             "  converge check archive_account",
             define_check},
+    Command{"new", "draft a definition and its test from the foreign keys; runs nothing",
+            "  converge new archive_account --flag account.archived_at\n"
+            "  converge new end_contract --flag sales.contract.ended --stdout\n\n"
+            "Each table that refers to TABLE, directly or through others, and bears the same\n"
+            "column gets a step. The files are for a person to read and change.",
+            define_new},
     Command{"list", "list the convergers: schedule, state, last pass, last correction",
             "  converge list\n"
             "  converge list -o json",

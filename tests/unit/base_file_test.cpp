@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <sys/stat.h>
@@ -141,6 +142,22 @@ BOOST_AUTO_TEST_CASE(missing_file_is_refused) {
   const auto error = refusal(directory.path() / "none");
   BOOST_REQUIRE(error.has_value());
   BOOST_TEST(std::string(error->what()).ends_with("/none: no such file or directory"));
+}
+
+BOOST_AUTO_TEST_CASE(new_file_is_written_whole_and_replaces_none) {
+  const TempDir directory;
+  const auto path = directory / "new";
+  const std::string text(100'000, 'x');
+  write_new_file(path, text);
+  BOOST_TEST(read_file(path) == text);
+  BOOST_TEST(!refusal(path).has_value());
+  BOOST_CHECK_EXCEPTION(write_new_file(path, "other"), Error, [&](const Error& error) {
+    return error.kind() == ErrorKind::usage &&
+           error.what() == "cannot write " + path.string() + ": file exists";
+  });
+  BOOST_TEST(read_file(path) == text);
+  const auto files = fs::directory_iterator(directory.path());
+  BOOST_TEST(std::distance(begin(files), end(files)) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
