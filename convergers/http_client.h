@@ -1,0 +1,82 @@
+#pragma once
+
+#include "src/base/error.h"
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace converge::convergers {
+
+/// An HTTP call that brought no whole answer.
+///
+/// The message names neither the host nor any other part of the request, since these may hold
+/// secrets; the caller puts in front of it what may be shown.
+class HttpError : public Error {
+ public:
+  HttpError(ErrorKind kind, const std::string& message, std::string hint = {})
+      : Error(kind, message, std::move(hint)), in_doubt(kind == ErrorKind::in_doubt) {}
+
+  /// Whether the request may have arrived: anything that fails after its first byte was sent.
+  /// Never with an unknown host, a refused connection or a failed TLS handshake.
+  bool in_doubt;
+};
+
+struct HttpRequest {
+  std::string method;
+  std::string url;  ///< `http://` or `https://`, without user or password; sent byte for byte.
+  /// The client adds Host, Content-Length, User-Agent and Accept where they are missing.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 0;    ///< Any but 1xx. A redirect is an answer too, and is not followed.
+  std::string body;  ///< At most 64 KiB: a larger one is an error.
+  std::optional<std::chrono::milliseconds> retry_after;  ///< As asked, from 0 to 6 hours.
+};
+
+struct HttpOptions {
+  /// PEM file of the authorities to trust instead of the system's.
+  std::optional<std::filesystem::path> ca_file{};
+  /// `http://[USER:PASSWORD@]HOST[:PORT]`; empty: none. When not given, the variables `http_proxy`,
+  /// `https_proxy`, in lower or upper case. `no_proxy` counts in any case.
+  std::optional<std::string> proxy{};
+  std::chrono::milliseconds connect_timeout{10'000};  ///< With proxy and TLS handshake.
+  std::chrono::milliseconds idle_timeout{30'000};     ///< Without a byte in either direction.
+};
+
+/// Sends HTTP/1.1 requests, each with a deadline, over connections that are kept for the next one.
+///
+/// Thread-safe; as many calls at once as there are threads. TLS is 1.2 or newer and always verified,
+/// host name included. A kept connection that turns out to be closed before a byte of the answer
+/// has come is replaced once, and the request sent again: requests are expected to carry an
+/// idempotency key.
+class HttpClient {
+ public:
+  /// Reads the environment. Throws `HttpError{usage}` for a proxy that is none.
+  explicit HttpClient(HttpOptions options = {});
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// One request and its whole answer, within `timeout`; ends within 100 ms when `abandon` becomes
+  /// true. Throws `HttpError`. The lookup of the host's name alone is bounded by the resolver
+  /// (resolv.conf(5): `timeout`, `attempts`) and not by these.
+  HttpResponse send(const HttpRequest& request, std::chrono::milliseconds timeout,
+                    const std::atomic<bool>* abandon = nullptr) const;
+
+  /// Connections that no call uses are otherwise closed by the first call after their 10 seconds.
+  void close_idle() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace converge::convergers
