@@ -38,7 +38,7 @@ debian_packages := g++ make pkg-config ccache git \
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
 
 # Libraries. System headers, so that their warnings are not ours.
-packages := libpqxx fmt sqlite3 libcrypto libpq
+packages := libpqxx fmt sqlite3 libssl libcrypto libpq
 package_cflags := $(shell pkg-config --cflags $(packages) 2>/dev/null | sed 's/-I/-isystem /g')
 libraries := -lSQLiteCpp $(shell pkg-config --libs $(packages) 2>/dev/null) -lPocoNet -lPocoJSON \
   -lPocoFoundation -lprometheus-cpp-core -lpthread

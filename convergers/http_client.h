@@ -38,7 +38,7 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;    ///< Any but 1xx. A redirect is an answer too, and is not followed.
   std::string body;  ///< At most 64 KiB: a larger one is an error.
-  std::optional<std::chrono::milliseconds> retry_after;  ///< As asked, from 0 to 6 hours.
+  std::optional<std::chrono::milliseconds> retry_after{};  ///< As asked, from 0 to 6 hours.
 };
 
 struct HttpOptions {
@@ -53,9 +53,9 @@ struct HttpOptions {
 
 /// Sends HTTP/1.1 requests, each with a deadline, over connections that are kept for the next one.
 ///
-/// Thread-safe; as many calls at once as there are threads. TLS is 1.2 or newer and always verified,
-/// host name included. A kept connection that turns out to be closed before a byte of the answer
-/// has come is replaced once, and the request sent again: requests are expected to carry an
+/// Thread-safe; as many calls at once as there are threads. TLS is 1.2 or newer and always
+/// verified, host name included. A kept connection that turns out to be closed before a byte of the
+/// answer has come is replaced once, and the request sent again: requests are expected to carry an
 /// idempotency key.
 class HttpClient {
  public:

@@ -1,0 +1,80 @@
+#include "convergers/http_connect.h"
+
+#include "convergers/http_client.h"
+#include "src/base/text.h"
+
+#include <cerrno>
+#include <iterator>
+#include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <vector>
+
+namespace converge::convergers {
+namespace {
+
+struct AddressesEnd {
+  void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
+};
+using Addresses = std::unique_ptr<addrinfo, AddressesEnd>;
+
+Addresses look_up(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error == 0) return Addresses(found);
+  const std::string reason = error == EAI_SYSTEM ? system_reason(errno) : gai_strerror(error);
+  throw HttpError(ErrorKind::transient, "the host's name is not found: " + reason,
+                  "Look at the URL for a mistake, then at DNS on this host.");
+}
+
+[[noreturn]] void throw_unreachable(int error) {
+  if (error == ECONNREFUSED) {
+    throw HttpError(ErrorKind::transient, "connection refused",
+                    "Nothing listens on that port. See whether the service runs.");
+  }
+  throw HttpError(ErrorKind::transient, "cannot connect: " + system_reason(error));
+}
+
+Descriptor connect_to_one(const addrinfo& address, const HttpDeadline& deadline) {
+  Descriptor socket(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.number() < 0) throw_unreachable(errno);
+  // Without it, a small body that follows its head waits for the peer's delayed acknowledgement.
+  const int on = 1;
+  setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(socket.number(), address.ai_addr, address.ai_addrlen) == 0) return socket;
+  if (errno != EINPROGRESS) throw_unreachable(errno);
+  deadline.wait(socket.number(), POLLOUT);
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(socket.number(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) throw_unreachable(error);
+  return socket;
+}
+
+}  // namespace
+
+Descriptor connect_to(const std::string& host, std::uint16_t port, const HttpDeadline& deadline) {
+  const Addresses found = look_up(host, port);
+  std::vector<const addrinfo*> addresses;
+  for (const auto* next = found.get(); next != nullptr; next = next->ai_next) {
+    addresses.push_back(next);
+  }
+  for (std::size_t index = 0; index + 1 < addresses.size(); ++index) {
+    const auto share = deadline.left() / static_cast<int>(addresses.size() - index);
+    try {
+      return connect_to_one(*addresses[index], deadline.within(share, "connecting"));
+    } catch (const HttpAbandoned&) {
+      throw;
+    } catch (const HttpError&) {  // The next address may do; the last one says why not.
+    }
+  }
+  return connect_to_one(*addresses.back(), deadline);
+}
+
+}  // namespace converge::convergers

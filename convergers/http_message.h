@@ -1,0 +1,19 @@
+#pragma once
+
+#include "convergers/http_client.h"
+#include "convergers/http_proxy.h"
+#include "convergers/http_url.h"
+
+#include <string>
+
+namespace converge::convergers {
+
+/// The bytes of a request, head and body together, for one write. A plain request through a proxy
+/// names the whole URL. Throws `HttpError{usage}` for a method or header that HTTP does not allow,
+/// such as one with a line break, or that is the client's own.
+std::string request_bytes(const HttpRequest& request, const HttpUrl& url, const HttpProxy* proxy);
+
+/// What asks a proxy for a tunnel.
+std::string connect_bytes(const HttpUrl& url, const HttpProxy& proxy);
+
+}  // namespace converge::convergers
