@@ -34,7 +34,7 @@ debian_packages := g++ make pkg-config ccache git \
   libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
   libtomlplusplus-dev libssl-dev libboost-test-dev prometheus-cpp-dev \
   postgresql-15 postgresql-client-15 sqlite3 python3 util-linux procps prometheus chromium systemd \
-  faketime curl
+  faketime curl openssl
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
 
 # Libraries. System headers, so that their warnings are not ours.
@@ -42,6 +42,7 @@ packages := libpqxx fmt sqlite3 libssl libcrypto libpq
 package_cflags := $(shell pkg-config --cflags $(packages) 2>/dev/null | sed 's/-I/-isystem /g')
 libraries := -lSQLiteCpp $(shell pkg-config --libs $(packages) 2>/dev/null) -lPocoNet -lPocoJSON \
   -lPocoFoundation -lprometheus-cpp-core -lpthread
+test_libraries := -lPocoNetSSL -lPocoCrypto -lPocoUtil
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor \
   -Woverloaded-virtual -Wold-style-cast
@@ -71,12 +72,13 @@ library := $(BUILD)/libconverge.a
 
 suites := unit pg cli
 support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.cpp)))
+state_machine_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/state_machine/*.cpp)))
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
 pages := $(sort $(wildcard man/*.[1-8]))
 units := $(sort $(wildcard src/daemon/*.service src/daemon/*.timer))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
-  $(support_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
+  $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
 
 .PHONY: all check test check-unit check-pg check-cli lint lint-now format bench demo deps install \
   uninstall dist clean help FORCE
@@ -123,19 +125,26 @@ $(BUILD)/converge $(BUILD)/converge-debug:
 	$(say) LINK $@
 	$(Q)$(link) $^ $(libraries) -o $@
 
+# The other side of the steps outside the database, for the suites, the demo and the bench.
+$(BUILD)/state-machine: $(state_machine_objects) $(BUILD)/src/base/fault_off.o $(library)
+	$(say) LINK $@
+	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
+
 define suite_rule
-$(BUILD)/check-$1: $(call suite_objects,$1) $(support_objects) $(BUILD)/src/base/fault_off.o $(library)
+$(BUILD)/check-$1: $(call suite_objects,$1) $(support_objects) $(BUILD)/src/base/fault_off.o \
+  $(library) | $(BUILD)/state-machine
 	$(say) LINK $$@
-	$(Q)$(link) $$^ $(libraries) -lboost_unit_test_framework -o $$@
+	$(Q)$(link) $$^ $(test_libraries) $(libraries) -lboost_unit_test_framework -o $$@
 endef
 $(foreach s,$(suites),$(eval $(call suite_rule,$s)))
 
-$(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base/fault_off.o $(library)
+$(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base/fault_off.o \
+  $(library) | $(BUILD)/state-machine
 	$(say) LINK $@
-	$(Q)$(link) $^ $(libraries) -o $@
+	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
 
 suite_programs := $(suites:%=$(BUILD)/check-%)
-built := build/converge $(BUILD)/converge-debug
+built := build/converge $(BUILD)/converge-debug $(BUILD)/state-machine
 
 check: deps ## install what is missing, build, run every test
 	+$(Q)$(make) $(built) $(suite_programs)
@@ -148,11 +157,11 @@ check-unit check-pg check-cli: check-%: ## one suite
 	$(Q)tests/run $(BUILD) $*
 
 demo: deps ## a guided tour on a throwaway PostgreSQL
-	+$(Q)$(make) build/converge
+	+$(Q)$(make) build/converge $(BUILD)/state-machine
 	$(Q)tests/demo build/converge
 
 bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon; BENCH=one
-	+$(Q)$(make) build/converge $(BUILD)/bench
+	+$(Q)$(make) build/converge $(BUILD)/bench $(BUILD)/state-machine
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 
 lint: deps ## formatting, static analysis, layers, scripts, man pages
