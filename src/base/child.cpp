@@ -1,0 +1,252 @@
+#include "src/base/child.h"
+
+#include "src/base/clock.h"
+#include "src/base/descriptor.h"
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace converge {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kMercy{200};       // Between SIGTERM and SIGKILL.
+constexpr milliseconds kAttention{50};    // How soon `abandon` is seen.
+constexpr milliseconds kWithoutPidfd{5};  // Where the kernel does not tell of an end.
+constexpr int kReadsAtEnd = 16;           // What is left in a pipe fits into one or two.
+
+[[noreturn]] void fail(const std::string& what, int error_number) {
+  throw Error(ErrorKind::failure, fmt::format("{}: {}", what, system_reason(error_number)));
+}
+
+// Above 2, so that moving it to 0, 1 or 2 in the child never overwrites another.
+Descriptor above_standard(int number) {
+  if (number < 0) fail("cannot make a pipe for a program", errno);
+  Descriptor original(number);
+  if (number > STDERR_FILENO) return original;
+  Descriptor moved(fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (moved.number() < 0) fail("cannot make a pipe for a program", errno);
+  return moved;
+}
+
+Descriptor input_file(const std::string& input) {
+  auto file = above_standard(memfd_create("converge-input", MFD_CLOEXEC));
+  for (std::string_view rest = input; !rest.empty();) {
+    const auto written = write(file.number(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write the input of a program", errno);
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  lseek(file.number(), 0, SEEK_SET);
+  return file;
+}
+
+struct Pipe {
+  Descriptor reader;
+  Descriptor writer;
+};
+
+Pipe make_pipe() {
+  std::array<int, 2> ends = {-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) fail("cannot make a pipe for a program", errno);
+  Descriptor writer(ends[1]);
+  Pipe pipe{.reader = above_standard(ends[0]), .writer = above_standard(writer.release())};
+  fcntl(pipe.reader.number(), F_SETFL, O_NONBLOCK);
+  return pipe;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+std::vector<std::string> environment_for(const ChildRequest& request) {
+  const auto is_given = [&](std::string_view entry) {
+    return std::any_of(
+        request.environment.begin(), request.environment.end(),
+        [&](const auto& own) { return entry.substr(0, entry.find('=')) == own.first; });
+  };
+  std::vector<std::string> entries;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (!is_given(*entry)) entries.emplace_back(*entry);
+  }
+  for (const auto& [name, value] : request.environment) entries.push_back(name + "=" + value);
+  return entries;
+}
+
+// How a child differs from its parent, as posix_spawn wants it.
+class Preparations {
+ public:
+  Preparations(int input, int output) {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setpgroup(&attributes_, 0);
+    sigset_t signals;
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&attributes_, &signals);
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes_, &signals);
+  }
+  ~Preparations() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  Preparations(const Preparations&) = delete;
+  Preparations& operator=(const Preparations&) = delete;
+
+  pid_t start(const ChildRequest& request) const {
+    auto arguments = request.arguments;
+    auto environment = environment_for(request);
+    pid_t child = 0;
+    const int error = posix_spawnp(&child, arguments.front().c_str(), &actions_, &attributes_,
+                                   pointers(arguments).data(), pointers(environment).data());
+    if (error != 0) fail(fmt::format("cannot run {}", printable(arguments.front())), error);
+    return child;
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+// A child from its start to its end.
+class Child {
+ public:
+  explicit Child(const ChildRequest& request) : limit_(request.output_limit) {
+    const auto input = input_file(request.input);
+    auto pipe = make_pipe();
+    child_ = Preparations(input.number(), pipe.writer.number()).start(request);
+    reader_ = std::move(pipe.reader);
+    // The C library of Debian 12 declares pidfd_open for C alone.
+    end_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
+  }
+  // A zombie keeps its number, so that the group is its own until it is reaped.
+  ~Child() {
+    if (child_ > 0) kill_and_reap();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // Reads output until the program has ended or the time is over; whether it has ended.
+  bool wait(Clock::time_point until, const std::atomic<bool>* abandon);
+  void send(int signal) const { kill(-child_, signal); }
+  // Kills what is left of the group, and tells how the program itself ended.
+  ChildEnd finish();
+
+ private:
+  bool has_ended() const {
+    siginfo_t info{};
+    const int result = waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return (result != 0 && errno == ECHILD) || (result == 0 && info.si_pid == child_);
+  }
+  bool read_once();
+  int kill_and_reap();
+
+  std::size_t limit_;
+  pid_t child_ = 0;
+  Descriptor reader_;
+  Descriptor end_;
+  std::string output_;
+  bool cut_ = false;
+};
+
+// Whether something was read.
+bool Child::read_once() {
+  std::array<char, 65536> buffer;  // NOLINT: what is not read is not looked at.
+  const auto size = read(reader_.number(), buffer.data(), buffer.size());
+  if (size < 0 && errno == EINTR) return true;
+  if (size < 0 && errno == EAGAIN) return false;
+  if (size <= 0) {
+    reader_ = Descriptor();
+    return false;
+  }
+  const auto kept = std::min(limit_ - output_.size(), static_cast<std::size_t>(size));
+  output_.append(buffer.data(), kept);
+  cut_ = cut_ || kept < static_cast<std::size_t>(size);
+  return true;
+}
+
+bool Child::wait(Clock::time_point until, const std::atomic<bool>* abandon) {
+  while (!has_ended()) {
+    if (abandon != nullptr && abandon->load()) return false;
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return false;
+    const auto look = end_.number() < 0 ? kWithoutPidfd : abandon != nullptr ? kAttention : left;
+    std::array<pollfd, 2> events = {{{.fd = reader_.number(), .events = POLLIN, .revents = 0},
+                                     {.fd = end_.number(), .events = POLLIN, .revents = 0}}};
+    const auto timeout = std::min({left, look, milliseconds(60'000)});
+    if (poll(events.data(), events.size(), static_cast<int>(timeout.count())) > 0 &&
+        events[0].revents != 0) {
+      read_once();
+    }
+  }
+  return true;
+}
+
+int Child::kill_and_reap() {
+  send(SIGKILL);
+  int status = 0;
+  pid_t reaped = 0;
+  do {
+    reaped = waitpid(child_, &status, 0);
+  } while (reaped < 0 && errno == EINTR);
+  child_ = 0;
+  return reaped > 0 ? status : -1;
+}
+
+ChildEnd Child::finish() {
+  const int status = kill_and_reap();
+  // What escaped from the group may write for ever.
+  for (int i = 0; i < kReadsAtEnd && reader_.number() >= 0 && read_once(); ++i) {
+  }
+  ChildEnd end{.output = std::move(output_), .cut = cut_};
+  if (status >= 0 && WIFEXITED(status)) {
+    end.kind = ChildEnd::Kind::exited;
+    end.status = WEXITSTATUS(status);
+  } else if (status >= 0 && WIFSIGNALED(status)) {
+    end.kind = ChildEnd::Kind::signalled;
+    end.status = WTERMSIG(status);
+  }
+  return end;
+}
+
+}  // namespace
+
+ChildEnd run_child(const ChildRequest& request, milliseconds timeout,
+                   const std::atomic<bool>* abandon) {
+  const auto deadline = Clock::now() + timeout;
+  Child child(request);
+  const bool ended = child.wait(deadline, abandon);
+  const bool late = Clock::now() >= deadline;
+  if (!ended) {
+    child.send(SIGTERM);
+    child.wait(Clock::now() + kMercy, nullptr);
+  }
+  auto end = child.finish();
+  if (!ended) end.kind = late ? ChildEnd::Kind::late : ChildEnd::Kind::abandoned;
+  return end;
+}
+
+}  // namespace converge
