@@ -1,5 +1,6 @@
 #include "convergers/definition.h"
 
+#include "convergers/comment_block.h"
 #include "convergers/directive.h"
 #include "convergers/setting_values.h"
 #include "convergers/source_text.h"
@@ -39,31 +40,6 @@ bool is_converger_file_name(std::string_view file_name) {
              std::string_view::npos;
 }
 
-// The text of a line comment behind its dashes.
-std::string_view comment_text(const Token& comment) { return comment.text.substr(2); }
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-std::string_view without_trailing_blanks(std::string_view line) {
-  return line.substr(0, line.find_last_not_of(" \t\f\v") + 1);
-}
-
-// Lines joined, without the empty ones before the first and after the last that is not.
-std::string join_lines(const std::vector<std::string_view>& lines) {
-  const auto is_text = [](std::string_view line) { return !line.empty(); };
-  const auto first = std::find_if(lines.begin(), lines.end(), is_text);
-  const auto last = std::find_if(lines.rbegin(), std::make_reverse_iterator(first), is_text);
-  return fmt::format("{}", fmt::join(first, last.base(), "\n"));
-}
-
-// As `join_lines`, each line without the blanks that all of them start with.
-std::string join_unindented(std::vector<std::string_view> lines) {
-  auto indent = std::string_view::npos;
-  for (const auto line : lines) indent = std::min(indent, line.find_first_not_of(" \t"));
-  for (auto& line : lines) line.remove_prefix(std::min(indent, line.size()));
-  return join_lines(lines);
-}
-
 // What a token that does not end was to become.
 std::string_view quote_name(std::string_view text) {
   if (text.starts_with("/*")) return "comment";
@@ -87,12 +63,12 @@ class Parser {
   void take(const Token& token);
   void take_comment(const Token& comment);
   void take_description(const Token& comment);
-  void take_runbook(const Token& comment);
   void take_directive(const Directive& directive);
   void take_operator(const Directive& directive);
   void take_setting(const Directive& directive);
   void open_find(const Directive& directive);
   void open_step(const Directive& directive);
+  void open_outside(const Directive& directive);
   void check_title(const Directive& directive) const;
   void take_code(const Token& token);
   void close_section();
@@ -105,10 +81,10 @@ class Parser {
   Definition definition_;
   std::vector<std::string_view> description_;
   int description_line_ = 0;  // Of the last comment in it.
-  std::vector<std::string_view> runbook_;
-  int runbook_line_ = 0;  // Of the last comment in it; 0 when it is over.
+  std::optional<CommentBlock> runbook_;
   std::set<std::string_view> given_;
   std::optional<Section> section_;
+  std::optional<OutsideReader> outside_;
 };
 
 Definition Parser::parse() {
@@ -120,12 +96,12 @@ Definition Parser::parse() {
   if (!given_.contains("find")) {
     fail(end, "there is no find", "Write `-- find:` and below it the query for the subjects.");
   }
-  if (definition_.steps.empty()) {
+  if (definition_.steps.empty() && definition_.outside.empty()) {
     fail(end, "there is no step",
          "Write `-- step: TITLE` and below it the statement that corrects the subjects.");
   }
   definition_.description = join_lines(description_);
-  definition_.runbook = join_unindented(runbook_);
+  if (runbook_) definition_.runbook = runbook_->text();
   definition_.version = hex(sha256(definition_.text));
   return std::move(definition_);
 }
@@ -172,34 +148,32 @@ void Parser::take_comment(const Token& comment) {
     take_directive(*directive);
   } else if (given_.empty()) {
     take_description(comment);
-  } else if (runbook_line_ != 0) {
-    take_runbook(comment);
+  } else if (outside_) {
+    outside_->take_comment(comment);
+  } else if (runbook_) {
+    runbook_->take(comment);
   }
 }
 
 void Parser::take_description(const Token& comment) {
   const auto line = source_.line(comment.offset);
-  auto text = without_trailing_blanks(comment_text(comment));
+  auto text = comment_text(comment);
   if (text.starts_with(' ')) text.remove_prefix(1);
   if (line > description_line_ + 1) description_.emplace_back();
   description_.push_back(text);
   description_line_ = line;
 }
 
-void Parser::take_runbook(const Token& comment) {
-  const auto line = source_.line(comment.offset);
-  const auto text = without_trailing_blanks(comment_text(comment));
-  const bool indented = text.size() > 2 && is_blank(text[0]) && is_blank(text[1]);
-  const bool goes_on = line == runbook_line_ + 1 && source_.starts_line(comment.offset) &&
-                       (text.empty() || indented);
-  runbook_line_ = goes_on ? line : 0;
-  if (goes_on) runbook_.push_back(text);
-}
-
 void Parser::take_directive(const Directive& directive) {
   const auto word = directive.word;
-  runbook_line_ = 0;
+  if (runbook_) runbook_->end();
   if (word == "step") return open_step(directive);
+  if (word == "http" || word == "exec") return open_outside(directive);
+  if (word == "for" || word == "repeat" || word == "expect") {
+    if (outside_) return outside_->take_directive(directive);
+    fail(directive.word_offset, fmt::format("{} belongs to no http or exec step", word),
+         "Write it below the request or the program of such a step.");
+  }
   if (word == "find") return open_find(directive);
   if (given_.contains("find")) {
     fail(directive.word_offset, fmt::format("{} stands below find", word),
@@ -217,7 +191,7 @@ void Parser::take_operator(const Directive& directive) {
     fail(directive.value_offset, "operator takes no value",
          "Write the runbook on the lines below, with two blanks or more after the dashes.");
   }
-  runbook_line_ = source_.line(directive.word_offset);
+  runbook_.emplace(source_, directive.word_offset);
 }
 
 void Parser::take_setting(const Directive& directive) {
@@ -241,20 +215,28 @@ void Parser::open_find(const Directive& directive) {
 }
 
 void Parser::open_step(const Directive& directive) {
-  if (!given_.contains("find")) {
-    fail(directive.word_offset, "step stands above find", "Put `-- find:` and its query first.");
-  }
   close_section();
   check_title(directive);
   section_ = Section{
       .kind = "step", .title = directive.value, .offset = directive.word_offset, .first = {}};
 }
 
+void Parser::open_outside(const Directive& directive) {
+  close_section();
+  check_title(directive);
+  outside_.emplace(source_, directive, definition_.steps.size());
+}
+
 void Parser::check_title(const Directive& directive) const {
   const auto title = directive.value;
+  if (!given_.contains("find")) {
+    fail(directive.word_offset, fmt::format("{} stands above find", directive.word),
+         "Put `-- find:` and its query first.");
+  }
   if (title.empty()) {
-    fail(directive.value_offset, "step has no title",
-         "Write what it does, such as `-- step: archive clusters`.");
+    fail(directive.value_offset, fmt::format("{} has no title", directive.word),
+         fmt::format("Write what it does, such as `-- {}: {}`.", directive.word,
+                     directive.word == "step" ? "archive clusters" : "tell the owner"));
   }
   const auto is_start = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; };
   const auto length = std::count_if(title.begin(), title.end(), is_start);
@@ -263,14 +245,23 @@ void Parser::check_title(const Directive& directive) const {
          fmt::format("the title has {} characters, more than {}", length, kLongestTitle),
          "Shorten it; put the rest into a comment.");
   }
-  for (const auto& step : definition_.steps) {
-    if (step.title != title) continue;
+  const auto refuse = [&](std::string_view where, int line) {
     fail(directive.value_offset, fmt::format("two steps have the title {}", printable(title)),
-         fmt::format("The other stands above the statement in line {}; rename one.", step.line));
+         fmt::format("The other stands {} line {}; rename one.", where, line));
+  };
+  for (const auto& step : definition_.steps) {
+    if (step.title == title) refuse("above the statement in", step.line);
+  }
+  for (const auto& step : definition_.outside) {
+    if (step.title == title) refuse("in", source_.line(step.offset));
   }
 }
 
 void Parser::take_code(const Token& token) {
+  if (outside_) {
+    fail(token.offset, fmt::format("SQL in this {} step", outside_->section().kind),
+         "Put `-- step: TITLE` on a line above it.");
+  }
   if (!section_) {
     fail(token.offset, "SQL that belongs to no directive",
          "Put `-- find:` on a line above the query for the subjects.");
@@ -298,6 +289,10 @@ void Parser::take_code(const Token& token) {
 }
 
 void Parser::close_section() {
+  if (outside_) {
+    definition_.outside.push_back(outside_->close());
+    outside_.reset();
+  }
   if (!section_) return;
   const auto& section = *section_;
   if (!section.first) {

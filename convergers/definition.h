@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convergers/outside_section.h"
 #include "src/engine/settings.h"
 
 #include <chrono>
@@ -30,7 +31,8 @@ struct Definition {
   std::string runbook;      ///< The block under `operator:`, without its common indentation.
   engine::Settings settings;
   Statement find;
-  std::vector<Statement> steps;
+  std::vector<Statement> steps;         ///< Those in SQL.
+  std::vector<OutsideSection> outside;  ///< Those outside the database.
 };
 
 /// Parses the text of NAME.sql. Throws `Error{usage}` whose message is

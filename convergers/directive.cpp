@@ -14,12 +14,9 @@ namespace {
 constexpr std::string_view kIndentHint =
     "A comment with a colon can be indented: put two blanks or more after the dashes.";
 
-bool is_outside_word(std::string_view word) {
-  return word == "http" || word == "exec" || word == "for" || word == "repeat" || word == "expect";
-}
-
 std::vector<std::string> known_words() {
-  std::vector<std::string> words = {"operator", "find", "step"};
+  std::vector<std::string> words = {"operator", "find", "step",   "http",
+                                    "exec",     "for",  "repeat", "expect"};
   words.insert(words.end(), setting_names().begin(), setting_names().end());
   return words;
 }
@@ -31,12 +28,6 @@ bool is_known(std::string_view word) {
 
 void require_known(const SourceText& source, const Directive& directive) {
   const auto word = directive.word;
-  if (is_outside_word(word)) {
-    throw source.error(
-        directive.word_offset,
-        fmt::format("{} belongs to a step outside the database, which this build cannot run", word),
-        "Write the step in SQL, or use a build that has such steps.");
-  }
   if (is_known(word)) return;
   const auto meant = nearest(word, known_words());
   throw source.error(

@@ -20,7 +20,7 @@ struct Directive {
 };
 
 /// What `comment`, a line comment of `source`, says; nullopt when it is for people. Throws the
-/// source's error for a word that is unknown or that this build does not support.
+/// source's error for a word that is unknown.
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment);
 
 }  // namespace converge::convergers

@@ -56,14 +56,6 @@ BOOST_AUTO_TEST_CASE(unknown_directive_is_refused_with_the_nearest) {
   check_mistake("--note:\n", "1:3: unknown directive: note");
 }
 
-BOOST_AUTO_TEST_CASE(steps_outside_the_database_are_refused) {
-  for (const std::string word : {"http", "exec", "for", "repeat", "expect"}) {
-    check_mistake(
-        kFind + "-- " + word + ": x\n",
-        "3:4: " + word + " belongs to a step outside the database, which this build cannot run");
-  }
-}
-
 BOOST_AUTO_TEST_CASE(directive_without_a_blank_is_refused) {
   check_mistake("-- limit:500\n" + kFindAndStep + "select 1", "1:10: no blank after limit:");
 }
