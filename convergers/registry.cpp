@@ -1,5 +1,7 @@
 #include "convergers/registry.h"
 
+#include "convergers/http_client.h"
+#include "convergers/outside_steps.h"
 #include "src/base/text.h"
 
 #include <fmt/core.h>
@@ -35,6 +37,17 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
   return paths;
 }
 
+// The client is made for the first who needs it, and shared: its connections are kept for all.
+std::unique_ptr<SqlConverger> load_converger(const std::filesystem::path& path,
+                                             OutsideEnvironment& environment) {
+  auto definition = load_definition(path);
+  const bool calls = std::any_of(definition.outside.begin(), definition.outside.end(),
+                                 [](const OutsideSection& step) { return step.kind == "http"; });
+  if (calls && !environment.http) environment.http = std::make_shared<const HttpClient>();
+  auto outside = make_outside_steps(definition, environment);
+  return std::make_unique<SqlConverger>(std::move(definition), std::move(outside));
+}
+
 }  // namespace
 
 SqlConverger* Registry::find(const std::string& name) const {
@@ -58,11 +71,12 @@ std::vector<std::string> Registry::names() const {
   return names;
 }
 
-Registry load_registry(const std::filesystem::path& directory) {
+Registry load_registry(const config::Config& config) {
   Registry registry;
-  for (const std::filesystem::path& path : definition_files(directory)) {
+  OutsideEnvironment environment{.variables = Variables(config.variables), .http = nullptr};
+  for (const std::filesystem::path& path : definition_files(config.convergers)) {
     try {
-      registry.convergers.push_back(std::make_unique<SqlConverger>(load_definition(path)));
+      registry.convergers.push_back(load_converger(path, environment));
     } catch (const Error& error) {
       registry.broken.push_back({path.stem().string(), path, error});
     }

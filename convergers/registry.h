@@ -2,6 +2,7 @@
 
 #include "convergers/sql_converger.h"
 #include "src/base/error.h"
+#include "src/config/config.h"
 
 #include <filesystem>
 #include <memory>
@@ -29,10 +30,10 @@ struct Registry {
   std::vector<std::string> names() const;
 };
 
-/// Loads each NAME.sql of a directory; `NAME.test.sql` and `schema.sql`, which tests and
-/// demonstrations load, are no definitions. A bad file harms no other. Throws `Error{usage}` when
-/// there is no such directory.
-Registry load_registry(const std::filesystem::path& directory);
+/// Loads each NAME.sql of the directory of convergers; `NAME.test.sql` and `schema.sql`, which
+/// tests and demonstrations load, are no definitions. A bad file harms no other. Throws
+/// `Error{usage}` when there is no such directory.
+Registry load_registry(const config::Config& config);
 
 /// Throws `Error{usage}` with the nearest name for the first of `names` that there is no file of.
 void require_known(const Registry& registry, std::span<const std::string> names);

@@ -73,8 +73,12 @@ engine::Profile make_profile(const Definition& definition) {
 
 }  // namespace
 
-SqlConverger::SqlConverger(Definition definition)
-    : definition_(std::move(definition)), profile_(make_profile(definition_)) {}
+SqlConverger::SqlConverger(Definition definition,
+                           std::vector<std::unique_ptr<const engine::OutsideStep>> outside)
+    : definition_(std::move(definition)),
+      profile_(make_profile(definition_)),
+      outside_(std::make_shared<const std::vector<std::unique_ptr<const engine::OutsideStep>>>(
+          std::move(outside))) {}
 
 /// The statement's own line breaks stay; the closing parenthesis stands on a new line, as the
 /// statement may end in a comment.
@@ -149,13 +153,15 @@ void SqlConverger::inspect(postgres::Session& session) {
     inspect_step(session, step, returned);
   }
   require_redacted_columns(returned);
+  for (const auto& step : *outside_) step->require(columns_);
   name_statements(returned);
 }
 
-/// What no step names, such as a label, is read with the subjects that turn out to need work.
+/// What no step names, such as a label, is read with the subjects that turn out to need work. Steps
+/// outside the database are given whole subjects.
 void SqlConverger::put_listed_columns_first() {
   const auto used = [&](std::size_t column) {
-    return column == 0 ||
+    return column == 0 || !outside_->empty() ||
            std::any_of(definition_.steps.begin(), definition_.steps.end(),
                        [&](const Statement& step) {
                          return find_subject_use(step.sql).may_name(columns_[column]);
@@ -368,6 +374,7 @@ std::optional<engine::Converged> SqlConverger::find_and_converge(
     postgres::Transaction& transaction, const engine::Subjects& keys) const {
   const auto needs_key_alone = [](const auto& columns) { return columns.size() == 1; };
   if (!std::all_of(step_columns_.begin(), step_columns_.end(), needs_key_alone)) return {};
+  if (!outside_->empty()) return {};  // Steps may have to wait for one of them.
   auto calls = step_calls(keys, all_steps());
   calls.insert(calls.begin(), find_again_call(keys));
   auto rows = transaction.execute_all(std::move(calls));

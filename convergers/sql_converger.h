@@ -3,6 +3,7 @@
 #include "convergers/definition.h"
 #include "src/engine/converger.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,17 @@ namespace converge::convergers {
 /// one array parameter a column: one prepared statement and one round trip serve a whole chunk.
 class SqlConverger : public engine::Converger {
  public:
-  explicit SqlConverger(Definition definition);
+  /// `outside` are the steps of the definition outside the database; copies share them.
+  explicit SqlConverger(Definition definition,
+                        std::vector<std::unique_ptr<const engine::OutsideStep>> outside = {});
 
   const engine::Profile& profile() const override { return profile_; }
   void inspect(postgres::Session& session) override;
   const std::vector<std::string>& columns() const override { return columns_; }
   const std::vector<std::uint32_t>& column_types() const override { return column_types_; }
+  const std::vector<std::unique_ptr<const engine::OutsideStep>>& outside() const override {
+    return *outside_;
+  }
   void prepare(postgres::Session& session) const override;
   void find(postgres::Transaction& transaction, const engine::Shards& shards) const override;
   engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override;
@@ -69,6 +75,7 @@ class SqlConverger : public engine::Converger {
 
   Definition definition_;
   engine::Profile profile_;
+  std::shared_ptr<const std::vector<std::unique_ptr<const engine::OutsideStep>>> outside_;
   std::vector<std::string> columns_;  ///< The key, what steps name, the others.
   std::size_t listed_ = 0;            ///< The first of them that `find` gives already.
   std::vector<std::size_t> places_;   ///< Of the columns, in find.

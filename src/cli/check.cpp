@@ -65,7 +65,7 @@ bool check_one(const Common& common, convergers::SqlConverger& converger,
 
 int check(const CheckRequest& request, const Common& common) {
   const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, request.names);
   bool good = true;
   for (const convergers::Broken& broken : registry.broken) {

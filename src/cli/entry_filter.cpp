@@ -136,7 +136,7 @@ void require_known_convergers(const std::vector<std::string>& wanted,
     journal::require_known_convergers(wanted, known);
   } catch (const Error&) {
     try {
-      const auto defined = convergers::load_registry(config.convergers).names();
+      const auto defined = convergers::load_registry(config).names();
       known.insert(known.end(), defined.begin(), defined.end());
       std::sort(known.begin(), known.end());
       known.erase(std::unique(known.begin(), known.end()), known.end());

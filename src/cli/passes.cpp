@@ -190,7 +190,7 @@ int exit_status(const std::vector<engine::PassResult>& results, bool broken, boo
 
 int execute_passes(const PassRequest& request, const Common& common) {
   const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, request.names);
   const bool broken = report_broken(request, registry);
   std::vector<std::string> names = chosen(request, registry, config);

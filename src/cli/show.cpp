@@ -135,7 +135,7 @@ void print_text(const convergers::SqlConverger& converger, const engine::Conditi
 
 int show(const std::string& name, const Common& common) {
   const config::Config config = config::load(common.flags);
-  const convergers::Registry registry = convergers::load_registry(config.convergers);
+  const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, std::span(&name, 1));
   if (const convergers::Broken* broken = registry.find_broken(name)) throw broken->error;
   const convergers::SqlConverger& converger = *registry.find(name);

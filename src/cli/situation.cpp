@@ -146,7 +146,7 @@ bool Daemon::needs_person() const {
 }
 
 Situation look_around(const config::Config& config) {
-  Situation situation{.registry = convergers::load_registry(config.convergers),
+  Situation situation{.registry = convergers::load_registry(config),
                       .state = remember(config.journal)};
   situation.daemon = look_for_daemon(situation.state);
   const auto now_us = wall_time_us();
@@ -188,7 +188,7 @@ JsonObject converger_json(const Converger& converger, const journal::State& stat
 }
 
 void require_known(const config::Config& config, const std::string& name) {
-  const auto registry = convergers::load_registry(config.convergers);
+  const auto registry = convergers::load_registry(config);
   const auto names = registry.names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   const auto state = remember(config.journal);

@@ -100,7 +100,7 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
               config_.daemon.workers) {
   journal_.time_writes([this](auto duration) { metrics_.appended(duration); });
   require_alone(config_.journal);
-  log_changes(passes_.load(config_.convergers));
+  log_changes(passes_.load(config_));
   troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");
   operators_.emplace(
       config_.journal,
@@ -203,7 +203,7 @@ void Daemon::reload(const ReadAgain& read_again) {
   try {
     const config::Config config = read_again();
     reconfigured_ = reconfigured_ || config != config_;
-    if (!reconfigured_) log_changes(passes_.load(config_.convergers));
+    if (!reconfigured_) log_changes(passes_.load(config_));
     log(LogLevel::notice, "configuration and definitions are read again");
   } catch (const Error& error) {
     log(LogLevel::error, "what was in force stays in force",

@@ -16,8 +16,8 @@ bool may_be_narrowed(const engine::Settings& settings) {
 
 }  // namespace
 
-Changes Definitions::load(const std::filesystem::path& directory) {
-  convergers::Registry registry = convergers::load_registry(directory);
+Changes Definitions::load(const config::Config& config) {
+  convergers::Registry registry = convergers::load_registry(config);
   Changes changes;
   std::map<std::string, Shards> loaded;
   for (auto& read : registry.convergers) {

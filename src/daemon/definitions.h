@@ -26,7 +26,7 @@ struct Changes {
 class Definitions {
  public:
   /// Throws `Error{usage}`, changing nothing, when the directory cannot be read.
-  Changes load(const std::filesystem::path& directory);
+  Changes load(const config::Config& config);
 
   /// Each with an object of its own, since shards of one converger run at the same time. Shared
   /// with the passes that use it: one that is replaced stays until they end.

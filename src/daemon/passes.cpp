@@ -52,9 +52,9 @@ void Passes::tell_all() {
   told_.notify_all();
 }
 
-Changes Passes::load(const std::filesystem::path& directory) {
+Changes Passes::load(const config::Config& config) {
   const std::lock_guard lock(mutex_);
-  Changes changes = definitions_.load(directory);
+  Changes changes = definitions_.load(config);
   define();
   return changes;
 }

@@ -53,7 +53,7 @@ class Passes {
   ~Passes();
 
   /// Reads the definitions (again); as `Definitions::load`.
-  Changes load(const std::filesystem::path& directory);
+  Changes load(const config::Config& config);
 
   /// Passes are begun only while it is open.
   void open(bool is_open);

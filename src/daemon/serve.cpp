@@ -17,7 +17,7 @@ namespace {
 /// Throws before anything was given up for a configuration that cannot be worked with.
 config::Config read_configuration(const config::Flags& flags) {
   config::Config config = config::load(flags);
-  convergers::load_registry(config.convergers);
+  convergers::load_registry(config);
   postgres::require_readable_url(config.database_url);
   return config;
 }

@@ -1,0 +1,115 @@
+#include "convergers/exec_step.h"
+
+#include "convergers/outside_steps.h"
+#include "src/base/child.h"
+#include "src/base/clock.h"
+#include "src/base/error.h"
+#include "src/base/shell.h"
+#include "src/base/text.h"
+
+#include <fmt/format.h>
+
+namespace converge::convergers {
+namespace {
+
+using engine::Answer;
+
+// Puts what the end of the program means into the answer.
+void judge(Answer& answer, const ChildEnd& end, const OutsideSection& section,
+           std::chrono::milliseconds timeout) {
+  switch (end.kind) {
+    case ChildEnd::Kind::exited:
+      answer.status = fmt::format("exit {}", end.status);
+      answer.succeeded = is_expected(section.expected, end.status);
+      if (!answer.succeeded) {
+        answer.message = fmt::format("the program ended with status {}, expected is {}", end.status,
+                                     section.expect);
+      }
+      return;
+    case ChildEnd::Kind::signalled:
+      answer.status = fmt::format("signal {}", end.status);
+      answer.message = fmt::format("the program was killed by signal {}", end.status);
+      return;
+    case ChildEnd::Kind::late:
+      answer.message = fmt::format("the program did not end within {}", format_duration(timeout));
+      answer.hint = "Give it more time with `timeout`, or let it do less at once.";
+      break;
+    case ChildEnd::Kind::abandoned:
+      answer.message = "the program was stopped, as converge was";
+      break;
+    case ChildEnd::Kind::unknown:
+      answer.message = "the system did not tell how the program ended";
+      answer.hint = "Start converge with SIGCHLD not ignored.";
+      break;
+  }
+  answer.in_doubt = true;
+}
+
+}  // namespace
+
+ExecStep::ExecStep(OutsideSection section, const std::string& converger, std::string path,
+                   ExecTemplate arguments)
+    : OutsideStep(settings_of(section)),
+      section_(std::move(section)),
+      converger_(converger),
+      path_(std::move(path)),
+      arguments_(std::move(arguments)) {}
+
+void ExecStep::require(const std::vector<std::string>& columns) const {
+  for (const Pieces& argument : arguments_) {
+    require_known(argument, columns, Variables(), path_, "exec " + section_.title);
+  }
+}
+
+std::vector<std::string> ExecStep::arguments_for(const Rendering& rendering) const {
+  std::vector<std::string> arguments;
+  try {
+    for (const Pieces& argument : arguments_) arguments.push_back(render(argument, rendering));
+  } catch (const Error& error) {
+    throw error.within("exec " + section_.title);
+  }
+  return arguments;
+}
+
+std::string ExecStep::command_line(const Rendering& rendering) const {
+  std::string line;
+  for (const std::string& argument : arguments_for(rendering)) {
+    line += (line.empty() ? "" : " ") + shell_word(argument);
+  }
+  return printable(line);
+}
+
+std::string ExecStep::describe(const engine::SubjectRow& subject,
+                               const std::vector<std::string>& hidden) const {
+  return command_line({.subject = subject, .hidden = &hidden});
+}
+
+std::string ExecStep::full_text(const engine::SubjectRow& subject) const {
+  const Rendering rendering{.subject = subject};
+  return fmt::format("{}\n\n{}\n", command_line(rendering), json_of(rendering));
+}
+
+Answer ExecStep::attempt(const engine::SubjectRow& subject,
+                         const engine::AttemptContext& context) const {
+  const Rendering rendering{.subject = subject};
+  const ChildRequest request{
+      .arguments = arguments_for(rendering),
+      .input = json_of(rendering) + "\n",
+      .environment = {{"CONVERGE_IDEMPOTENCY_KEY", context.key},
+                      {"CONVERGE_CONVERGER", converger_}},
+  };
+  Answer answer;
+  const auto start = Clock::now();
+  try {
+    auto end = run_child(request, context.timeout, context.abandon);
+    judge(answer, end, section_, context.timeout);
+    answer.output = std::move(end.output);
+  } catch (const Error& error) {
+    answer.message = error.what();
+    answer.hint = error.hint();
+  }
+  answer.duration = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+  return answer;
+}
+
+}  // namespace converge::convergers

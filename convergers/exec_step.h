@@ -1,0 +1,41 @@
+#pragma once
+
+#include "convergers/exec_template.h"
+#include "convergers/outside_section.h"
+#include "convergers/rendering.h"
+#include "convergers/variables.h"
+#include "src/engine/outside.h"
+
+#include <string>
+#include <vector>
+
+namespace converge::convergers {
+
+/// Runs a program for a subject: the arguments of its definition, the subject as one JSON object
+/// and a line break on standard input, the environment of this process with
+/// CONVERGE_IDEMPOTENCY_KEY and CONVERGE_CONVERGER. It has succeeded when it ends with an expected
+/// status.
+class ExecStep : public engine::OutsideStep {
+ public:
+  /// `path` is the definition's, for messages.
+  ExecStep(OutsideSection section, const std::string& converger, std::string path,
+           ExecTemplate arguments);
+
+  void require(const std::vector<std::string>& columns) const override;
+  std::string describe(const engine::SubjectRow& subject,
+                       const std::vector<std::string>& hidden) const override;
+  std::string full_text(const engine::SubjectRow& subject) const override;
+  engine::Answer attempt(const engine::SubjectRow& subject,
+                         const engine::AttemptContext& context) const override;
+
+ private:
+  std::vector<std::string> arguments_for(const Rendering& rendering) const;
+  std::string command_line(const Rendering& rendering) const;
+
+  OutsideSection section_;
+  std::string converger_;
+  std::string path_;
+  ExecTemplate arguments_;
+};
+
+}  // namespace converge::convergers

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace converge::convergers {
+
+/// What `${NAME}` stands for: the environment of this process, and behind it what the
+/// configuration has under [variables]. The values are secrets: nothing prints them.
+class Variables {
+ public:
+  Variables() = default;
+  explicit Variables(std::map<std::string, std::string> configured)
+      : configured_(std::move(configured)) {}
+
+  /// The value; nullopt when there is none.
+  std::optional<std::string> find(const std::string& name) const;
+
+ private:
+  std::map<std::string, std::string> configured_;
+};
+
+}  // namespace converge::convergers

@@ -1,0 +1,223 @@
+#include "convergers/outside_steps.h"
+#include "src/base/clock.h"
+#include "src/base/process.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/outside_subject.h"
+#include "tests/unit/status_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <fcntl.h>
+#include <memory>
+#include <string>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace converge::convergers {
+namespace {
+
+using tests::OneSubject;
+using namespace std::chrono_literals;
+
+// A definition with one program, a script of /bin/sh.
+struct Script {
+  explicit Script(const std::string& text) : path(directory.write("script", "#!/bin/sh\n" + text)) {
+    BOOST_REQUIRE(chmod(path.c_str(), 0755) == 0);
+  }
+
+  engine::Answer run(const std::string& arguments = "", std::chrono::milliseconds timeout = 20s,
+                     const std::atomic<bool>* abandon = nullptr,
+                     const std::string& more = "") const {
+    const auto steps =
+        make_outside_steps(tests::define_outside("-- exec: tell\n--   " + path.string() + " " +
+                                                 arguments + "\n" + more),
+                           {});
+    return steps.front()->attempt(subject.row(),
+                                  {.key = "k-1", .timeout = timeout, .abandon = abandon});
+  }
+  std::string written(const std::string& name) const { return tests::read_text(directory / name); }
+  // What the script says of itself in the file `pid`: process `$1` of this host.
+  bool is_gone() const {
+    const auto pid = std::stoll(written("pid"));
+    return kill(static_cast<pid_t>(pid), 0) != 0 ||
+           tests::read_text("/proc/" + std::to_string(pid) + "/stat").find(") Z ") !=
+               std::string::npos;
+  }
+
+  const tests::TempDir directory;
+  const std::filesystem::path path;
+  OneSubject subject = {
+      {"id", "7", 20}, {"label", "Zoë \"x\" $(id);"}, {"paid", "t", 16}, {"note", std::nullopt}};
+};
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+BOOST_AUTO_TEST_SUITE(exec_step)
+
+BOOST_AUTO_TEST_CASE(success_is_told_with_the_output) {
+  const auto answer = Script("echo out; echo err >&2").run();
+  BOOST_TEST(answer.succeeded);
+  BOOST_TEST(!answer.in_doubt);
+  BOOST_TEST(answer.status == "exit 0");
+  BOOST_TEST(answer.message == "");
+  BOOST_TEST(answer.output == "out\nerr\n");
+  BOOST_TEST(answer.duration.count() > 0);
+}
+
+BOOST_AUTO_TEST_CASE(other_status_is_a_failure) {
+  const auto answer = Script("echo no; exit 3").run();
+  BOOST_TEST(!answer.succeeded);
+  BOOST_TEST(!answer.in_doubt);
+  BOOST_TEST(answer.status == "exit 3");
+  BOOST_TEST(answer.message == "the program ended with status 3, expected is 0");
+  BOOST_TEST(answer.output == "no\n");
+  BOOST_TEST(Script("exit 3").run("", 20s, nullptr, "-- expect: 0, 3\n").succeeded);
+}
+
+BOOST_AUTO_TEST_CASE(death_by_signal_is_a_failure) {
+  const auto answer = Script("kill -9 $$").run();
+  BOOST_TEST(!answer.succeeded);
+  BOOST_TEST(answer.status == "signal 9");
+  BOOST_TEST(answer.message == "the program was killed by signal 9");
+}
+
+BOOST_AUTO_TEST_CASE(missing_program_has_done_nothing) {
+  const auto steps =
+      make_outside_steps(tests::define_outside("-- exec: a\n--   /nonexistent/program {id}\n"), {});
+  const auto answer =
+      steps.front()->attempt(OneSubject({{"id", "7"}}).row(), {.key = "k", .timeout = 1s});
+  BOOST_TEST(!answer.succeeded);
+  BOOST_TEST(!answer.in_doubt);
+  BOOST_TEST(answer.status == "");
+  BOOST_TEST(answer.message == "cannot run /nonexistent/program: no such file or directory");
+}
+
+BOOST_AUTO_TEST_CASE(subject_is_json_on_standard_input) {
+  const std::string expected = R"({"id":7,"label":"Zoë \"x\" $(id);","paid":true,"note":null})"
+                               "\n";
+  BOOST_TEST(Script("cat").run().output == expected);
+}
+
+BOOST_AUTO_TEST_CASE(program_need_not_read_its_input) {
+  Script script("exit 0");
+  script.subject = OneSubject({{"id", std::string(1'000'000, 'x')}});
+  BOOST_TEST(script.run().succeeded);
+}
+
+BOOST_AUTO_TEST_CASE(value_stays_in_its_argument) {
+  const Script script("for a in \"$@\"; do echo \"<$a>\"; done");
+  BOOST_TEST(script.run("--label={label} 'a  b' \"it's {id}\" x'y z'{id} {{id}} ''").output ==
+             "<--label=Zoë \"x\" $(id);>\n<a  b>\n<it's 7>\n<xy z7>\n<{id}>\n<>\n");
+}
+
+BOOST_AUTO_TEST_CASE(null_in_an_argument_is_refused) {
+  BOOST_CHECK_EXCEPTION(Script("").run("{note}"), Error, [](const Error& error) {
+    return std::string(error.what()) == "exec tell: column note is null, and stands in an argument";
+  });
+}
+
+BOOST_AUTO_TEST_CASE(key_is_in_the_environment) {
+  BOOST_REQUIRE(setenv("CONVERGE_IDEMPOTENCY_KEY", "not this", 1) == 0);
+  BOOST_TEST(Script("echo $CONVERGE_IDEMPOTENCY_KEY $CONVERGE_CONVERGER ${PATH:+path}\n"
+                    "env | grep -c IDEMPOTENCY")
+                 .run()
+                 .output == "k-1 a path\n1\n");
+  unsetenv("CONVERGE_IDEMPOTENCY_KEY");
+}
+
+BOOST_AUTO_TEST_CASE(descriptors_of_ours_are_closed) {
+  const int inherited = open("/dev/null", O_RDONLY);  // Without O_CLOEXEC.
+  BOOST_TEST(Script("for n in 3 4 5 6 7 8 9 10 11 12; do\n"
+                    "  [ $n != 10 ] && [ -e /proc/$$/fd/$n ] && readlink /proc/$$/fd/$n\n"
+                    "done; echo end")
+                 .run()
+                 .output == "end\n");
+  close(inherited);
+}
+
+BOOST_AUTO_TEST_CASE(no_descriptor_is_left_behind) {
+  const auto before = open_descriptors();
+  Script("echo a").run();
+  BOOST_TEST(open_descriptors() == before);
+}
+
+BOOST_AUTO_TEST_CASE(signals_are_as_by_default) {
+  sigset_t usr1;
+  sigset_t old;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &usr1, &old);
+  const auto ignored = std::signal(SIGPIPE, SIG_IGN);
+  // The C library ignores 32 and 33, which are its own.
+  BOOST_TEST(Script("sed -nE 's/^Sig(Blk|Ign).*(.{7})$/\\2/p' /proc/self/status").run().output ==
+             "0000000\n0000000\n");
+  std::signal(SIGPIPE, ignored);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(flood_is_read_and_not_kept) {
+  const auto answer = Script("head -c 100000000 /dev/zero | tr '\\0' x").run();
+  BOOST_TEST(answer.succeeded);
+  BOOST_TEST(answer.output == std::string(4096, 'x'));
+}
+
+BOOST_AUTO_TEST_CASE(child_that_stays_is_killed_and_not_waited_for) {
+  const Script script("sleep 1000 & echo $! > \"$(dirname \"$0\")/pid\"; echo done");
+  const auto answer = script.run();
+  BOOST_TEST(answer.succeeded);
+  BOOST_TEST(answer.output == "done\n");
+  BOOST_TEST(tests::eventually([&] { return script.is_gone(); }));
+}
+
+BOOST_AUTO_TEST_CASE(program_that_hangs_is_killed_at_the_deadline) {
+  const Script script("echo begun; sleep 1000 & echo $! > \"$(dirname \"$0\")/pid\"; wait");
+  const auto answer = script.run("", 300ms);
+  BOOST_TEST(!answer.succeeded);
+  BOOST_TEST(answer.in_doubt);
+  BOOST_TEST(answer.status == "");
+  BOOST_TEST(answer.message == "the program did not end within 300ms");
+  BOOST_TEST(answer.output == "begun\n");
+  BOOST_TEST(tests::eventually([&] { return script.is_gone(); }));
+}
+
+BOOST_AUTO_TEST_CASE(program_that_ignores_sigterm_is_killed_too) {
+  const Script script(
+      "trap '' TERM; echo $$ > \"$(dirname \"$0\")/pid\"; while :; do sleep 1000; done");
+  BOOST_TEST(script.run("", 300ms).in_doubt);
+  BOOST_TEST(script.is_gone());
+}
+
+BOOST_AUTO_TEST_CASE(program_may_tidy_up_when_it_is_late) {
+  const Script script("trap 'echo tidy; exit 0' TERM; echo begun; sleep 1000 & wait");
+  const auto answer = script.run("", 300ms);
+  BOOST_TEST(answer.in_doubt);
+  BOOST_TEST(answer.output == "begun\ntidy\n");
+}
+
+BOOST_AUTO_TEST_CASE(abandoned_program_is_killed) {
+  const Script script("echo $$ > \"$(dirname \"$0\")/pid\"; exec sleep 1000");
+  std::atomic<bool> abandon = false;
+  std::jthread stopper([&] {
+    tests::eventually([&] { return std::filesystem::exists(script.directory / "pid"); });
+    abandon = true;
+  });
+  const auto answer = script.run("", 60s, &abandon);
+  BOOST_TEST(answer.in_doubt);
+  BOOST_TEST(answer.message == "the program was stopped, as converge was");
+  BOOST_TEST(script.is_gone());
+}
+
+BOOST_AUTO_TEST_CASE(program_may_close_its_output) {
+  BOOST_TEST(Script("exec >&- 2>&-; sleep 0.1; exit 3").run().status == "exit 3");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace converge::convergers
