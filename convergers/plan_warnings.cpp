@@ -44,14 +44,13 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
       if (!is_told) warnings.push_back(std::move(warning));
     }
   };
-  look(definition_.find, "find", find_query(listed_, ""));
+  look(definition_.find, "find", find_.listing());
   // The sessions of a pass use generic plans, so no subject is needed to know them.
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     const Statement& statement = definition_.steps[step];
     const std::vector<std::string> nobody(step_columns_[step].size(), "null");
     look(statement, "step " + statement.title,
-         fmt::format("execute {}({})",
-                     postgres::quote_name(statement_name(fmt::format("step{}", step))),
+         fmt::format("execute {}({})", postgres::quote_name(statement_of(step)),
                      fmt::join(nobody, ", ")));
   }
   return warnings;

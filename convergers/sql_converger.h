@@ -1,11 +1,11 @@
 #pragma once
 
 #include "convergers/definition.h"
+#include "convergers/find_query.h"
 #include "src/engine/converger.h"
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace converge::convergers {
@@ -22,19 +22,27 @@ class SqlConverger : public engine::Converger {
 
   const engine::Profile& profile() const override { return profile_; }
   void inspect(postgres::Session& session) override;
-  const std::vector<std::string>& columns() const override { return columns_; }
-  const std::vector<std::uint32_t>& column_types() const override { return column_types_; }
+  const std::vector<std::string>& columns() const override { return find_.columns(); }
+  const std::vector<std::uint32_t>& column_types() const override { return find_.column_types(); }
   const std::vector<std::unique_ptr<const engine::OutsideStep>>& outside() const override {
     return *outside_;
   }
   void prepare(postgres::Session& session) const override;
-  void find(postgres::Transaction& transaction, const engine::Shards& shards) const override;
-  engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override;
+  void find(postgres::Transaction& transaction, const engine::Shards& shards) const override {
+    find_.find(transaction, shards);
+  }
+  engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override {
+    return FindQuery::next(transaction, at_most);
+  }
   std::vector<std::string> in_shards(postgres::Session& session,
                                      const std::vector<std::string>& keys,
-                                     const engine::Shards& shards) const override;
+                                     const engine::Shards& shards) const override {
+    return find_.in_shards(session, keys, shards);
+  }
   engine::Subjects find_again(postgres::Transaction& transaction,
-                              const engine::Subjects& known) const override;
+                              const engine::Subjects& known) const override {
+    return find_.find_again(transaction, known);
+  }
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
                                             const engine::Subjects& subjects,
                                             engine::StepRange steps) const override;
@@ -50,23 +58,14 @@ class SqlConverger : public engine::Converger {
   const Definition& definition() const { return definition_; }
 
  private:
-  struct Type {
-    std::string name;              ///< As SQL text, qualified where needed.
-    bool travels_as_text = false;  ///< Cannot be an element of an array that is unnested.
-  };
-  std::vector<postgres::ColumnInfo> inspect_find(postgres::Session& session);
-  void put_listed_columns_first();
+  void list_what_steps_name();
   void prepare_step(postgres::Session& session, std::size_t step) const;
   void inspect_step(postgres::Session& session, std::size_t step,
                     std::vector<postgres::ColumnInfo>& returned) const;
   void require_redacted_columns(const std::vector<postgres::ColumnInfo>& returned) const;
-  void name_statements(const std::vector<postgres::ColumnInfo>& returned);
-  std::string find_query(std::size_t columns, std::string_view condition) const;
   std::string step_query(std::size_t step) const;
-  std::string subject_relation(const std::vector<std::size_t>& columns) const;
   std::vector<std::size_t> columns_for(std::size_t step) const;
-  std::string statement_name(std::string_view part) const;
-  postgres::Call find_again_call(const engine::Subjects& known) const;
+  std::string statement_of(std::size_t step) const;
   std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows,
                                                 std::size_t first) const;
   std::vector<postgres::Call> step_calls(const engine::Subjects& subjects,
@@ -76,14 +75,8 @@ class SqlConverger : public engine::Converger {
   Definition definition_;
   engine::Profile profile_;
   std::shared_ptr<const std::vector<std::unique_ptr<const engine::OutsideStep>>> outside_;
-  std::vector<std::string> columns_;  ///< The key, what steps name, the others.
-  std::size_t listed_ = 0;            ///< The first of them that `find` gives already.
-  std::vector<std::size_t> places_;   ///< Of the columns, in find.
-  std::vector<Type> types_;
-  std::vector<std::uint32_t> column_types_;
-  std::uint32_t key_type_ = 0;                          ///< Its oid; a domain's base type.
+  FindQuery find_;
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
-  std::string statements_;  ///< What the names of the prepared statements begin with.
 };
 
 }  // namespace converge::convergers
