@@ -1,6 +1,7 @@
 #include "convergers/find_query.h"
 
 #include "convergers/statement_error.h"
+#include "convergers/subject_use.h"
 #include "src/base/digest.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
@@ -100,12 +101,17 @@ void FindQuery::learn_types(postgres::Session& session) {
   }
 }
 
-void FindQuery::list_only(const std::function<bool(const std::string&)>& used) {
+void FindQuery::list_only_for(const std::vector<std::string_view>& statements) {
+  std::vector<SubjectUse> uses;
+  std::transform(statements.begin(), statements.end(), std::back_inserter(uses), find_subject_use);
+  const auto is_used = [&](std::size_t column) {
+    return column == 0 || std::any_of(uses.begin(), uses.end(), [&](const SubjectUse& use) {
+             return use.may_name(columns_[column]);
+           });
+  };
   std::vector<std::size_t> order(columns_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto listed_end = std::stable_partition(
-      order.begin(), order.end(),
-      [&](std::size_t column) { return column == 0 || used(columns_[column]); });
+  const auto listed_end = std::stable_partition(order.begin(), order.end(), is_used);
   listed_ = static_cast<std::size_t>(listed_end - order.begin());
   arrange(columns_, order);
   arrange(column_types_, order);
@@ -135,6 +141,25 @@ std::optional<std::string> FindQuery::key_problem(postgres::Session& session,
                      *types.at(0, 0), columns_.front(), *types.at(0, 1));
 }
 
+void FindQuery::require_redactable(const std::vector<std::string>& redact,
+                                   const std::vector<postgres::ColumnInfo>& returned) const {
+  for (const std::string& column : redact) {
+    const std::string place = path_.string() + ": redact";
+    if (column == columns_.front()) {
+      throw Error(
+          ErrorKind::failure,
+          fmt::format("{}: {} is the key, by which the journal knows the subject", place, column),
+          "Let find return another unique column first, such as a surrogate key.");
+    }
+    if (std::none_of(returned.begin(), returned.end(),
+                     [&](const auto& known) { return known.name == column; })) {
+      throw Error(ErrorKind::failure,
+                  fmt::format("{}: neither find nor a step returns a column {}", place, column),
+                  "Name the columns as the statements return them.");
+    }
+  }
+}
+
 std::string FindQuery::subject_relation(const std::vector<std::size_t>& columns) const {
   std::vector<std::string> names;
   std::vector<std::string> arrays;
@@ -153,9 +178,15 @@ std::string FindQuery::subject_relation(const std::vector<std::size_t>& columns)
                      fmt::join(elements, ", "));
 }
 
-void FindQuery::sort_as_written(std::vector<std::size_t>& columns) const {
+std::vector<std::size_t> FindQuery::columns_for(std::string_view statement) const {
+  const SubjectUse use = find_subject_use(statement);
+  std::vector<std::size_t> columns;
+  for (std::size_t column = 0; column < columns_.size(); ++column) {
+    if (column == 0 || use.may_name(columns_[column])) columns.push_back(column);
+  }
   std::sort(columns.begin(), columns.end(),
             [&](std::size_t a, std::size_t b) { return details_[a].place < details_[b].place; });
+  return columns;
 }
 
 void FindQuery::prepare(postgres::Session& session) const {

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +27,10 @@ class FindQuery {
   /// with its place when the server refuses it, and when it has no columns, the same column twice,
   /// a pseudo-type, or a key that is an array or a composite.
   std::vector<postgres::ColumnInfo> inspect(postgres::Session& session);
-  /// Puts the key and the columns for which `used` holds first: listings read these alone.
-  void list_only(const std::function<bool(const std::string&)>& used);
+  /// Lets listings read only the key and what these statements may name of `subject`; these columns
+  /// then come first. What none names, such as a label, is read with the subjects that turn out to
+  /// need work.
+  void list_only_for(const std::vector<std::string_view>& statements);
   /// Sessions of a pool keep what they have prepared. After a change of the schema that concerns a
   /// statement it goes by another name, so that none runs as it was prepared before: the name tells
   /// the version, the columns of find and what the other statements return.
@@ -47,11 +48,17 @@ class FindQuery {
   std::optional<std::string> key_problem(postgres::Session& session,
                                          const postgres::ColumnInfo& first) const;
 
+  /// Throws `Error{failure}` when the setting `redact` names the key, or a column that is not among
+  /// `returned`.
+  void require_redactable(const std::vector<std::string>& redact,
+                          const std::vector<postgres::ColumnInfo>& returned) const;
+
   /// `subject (...) as (...)`: a common table expression with these columns and their types, made
   /// from one array parameter for each, in their order.
   std::string subject_relation(const std::vector<std::size_t>& columns) const;
-  /// Puts columns into the order of the query.
-  void sort_as_written(std::vector<std::size_t>& columns) const;
+  /// The key, and of the others those that a statement may name of `subject`, as the query has
+  /// them: what it does not name need not travel with each chunk.
+  std::vector<std::size_t> columns_for(std::string_view statement) const;
 
   std::string listing() const;  ///< The query that `find` runs over all shards.
   void prepare(postgres::Session& session) const;

@@ -1,10 +1,14 @@
 #include "convergers/registry.h"
 
+#include "convergers/builtin.h"
+#include "convergers/code_converger.h"
 #include "convergers/http_client.h"
 #include "convergers/outside_steps.h"
+#include "convergers/sql_converger.h"
 #include "src/base/text.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <system_error>
@@ -50,7 +54,7 @@ std::unique_ptr<SqlConverger> load_converger(const std::filesystem::path& path,
 
 }  // namespace
 
-SqlConverger* Registry::find(const std::string& name) const {
+Defined* Registry::find(const std::string& name) const {
   for (const auto& converger : convergers) {
     if (converger->profile().name == name) return converger.get();
   }
@@ -71,6 +75,70 @@ std::vector<std::string> Registry::names() const {
   return names;
 }
 
+namespace {
+
+const config::ConvergerTable* table_of(const config::Config& config, const std::string& name) {
+  const auto found =
+      std::find_if(config.converger_tables.begin(), config.converger_tables.end(),
+                   [&](const config::ConvergerTable& table) { return table.name.text == name; });
+  return found == config.converger_tables.end() ? nullptr : &*found;
+}
+
+/// Those that are not enabled too, so that a mistake about one does not wait for that.
+std::vector<std::unique_ptr<CodeConverger>> read_builtins(const config::Config& config) {
+  std::vector<std::unique_ptr<CodeConverger>> all;
+  std::vector<std::string> names;
+  for (const Builtin builtin : builtins()) {
+    Code code = builtin();
+    names.push_back(code.name);
+    const auto* table = table_of(config, code.name);
+    all.push_back(std::make_unique<CodeConverger>(std::move(code), table));
+  }
+  const auto require = [&](const config::Placed& name, const std::string& what) {
+    if (std::find(names.begin(), names.end(), name.text) != names.end()) return;
+    const auto near = nearest(name.text, names);
+    throw Error(ErrorKind::usage, fmt::format("{}: {} {}", name.place, what, printable(name.text)),
+                near ? fmt::format("Did you mean {}?", *near)
+                     : fmt::format("Known are: {}.", fmt::join(names, ", ")));
+  };
+  for (const auto& name : config.builtin) require(name, "there is no built-in converger");
+  for (const auto& table : config.converger_tables) {
+    require(table.name, "settings for what is no built-in converger:");
+  }
+  return all;
+}
+
+/// Each enabled one; where a file has the same name, neither runs.
+void add_builtins(Registry& registry, const config::Config& config) {
+  for (auto& builtin : read_builtins(config)) {
+    const std::string name = builtin->profile().name;
+    const auto enabled = std::find_if(config.builtin.begin(), config.builtin.end(),
+                                      [&](const auto& one) { return one.text == name; });
+    if (enabled == config.builtin.end()) continue;
+    const auto path = config.convergers / (name + ".sql");
+    const auto of_file = std::find_if(registry.convergers.begin(), registry.convergers.end(),
+                                      [&](const auto& one) { return one->profile().name == name; });
+    if (of_file == registry.convergers.end() && registry.find_broken(name) == nullptr) {
+      registry.convergers.push_back(std::move(builtin));
+      continue;
+    }
+    if (of_file != registry.convergers.end()) registry.convergers.erase(of_file);
+    std::erase_if(registry.broken, [&](const Broken& file) { return file.name == name; });
+    registry.broken.push_back(
+        {name, path,
+         Error(ErrorKind::usage,
+               fmt::format("{}: {} is built in, too, and enabled in {}", path.string(), name,
+                           enabled->place),
+               "Rename the file, or take the name out of `builtin` under [convergers].")});
+  }
+  const auto by_name = [](const auto& a, const auto& b) {
+    return a->profile().name < b->profile().name;
+  };
+  std::sort(registry.convergers.begin(), registry.convergers.end(), by_name);
+}
+
+}  // namespace
+
 Registry load_registry(const config::Config& config) {
   Registry registry;
   OutsideEnvironment environment{.variables = Variables(config.variables), .http = nullptr};
@@ -81,6 +149,7 @@ Registry load_registry(const config::Config& config) {
       registry.broken.push_back({path.stem().string(), path, error});
     }
   }
+  add_builtins(registry, config);
   return registry;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convergers/sql_converger.h"
+#include "convergers/defined.h"
 #include "src/base/error.h"
 #include "src/config/config.h"
 
@@ -19,20 +19,22 @@ struct Broken {
   Error error;
 };
 
-/// What a directory of definitions holds, in the order of the names.
+/// The convergers there are, in the order of the names.
 struct Registry {
-  std::vector<std::unique_ptr<SqlConverger>> convergers;
+  std::vector<std::unique_ptr<Defined>> convergers;
   std::vector<Broken> broken;
 
-  SqlConverger* find(const std::string& name) const;
+  Defined* find(const std::string& name) const;
   const Broken* find_broken(const std::string& name) const;
   /// Of good and broken ones.
   std::vector<std::string> names() const;
 };
 
-/// Loads each NAME.sql of the directory of convergers; `NAME.test.sql` and `schema.sql`, which
-/// tests and demonstrations load, are no definitions. A bad file harms no other. Throws
-/// `Error{usage}` when there is no such directory.
+/// Loads each NAME.sql of the directory, and the built-in ones that are enabled; `NAME.test.sql`
+/// and `schema.sql`, which tests and demonstrations load, are no definitions. A bad file harms no
+/// other. A name that is both a file and built in is broken. Throws `Error{usage}` when there is no
+/// such directory, and for a mistake in what the configuration says of built-in ones, with its
+/// place.
 Registry load_registry(const config::Config& config);
 
 /// Throws `Error{usage}` with the nearest name for the first of `names` that there is no file of.

@@ -4,6 +4,7 @@
 #include "src/base/text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -226,6 +227,25 @@ std::optional<ValueProblem> apply_setting(Settings& settings, std::string_view n
   }
   assert(name == "redact");
   return read_names(settings.redact, name, value);
+}
+
+std::vector<std::pair<std::string, std::string>> setting_texts(const Settings& settings) {
+  std::vector<std::pair<std::string, std::string>> list = {
+      {"every", settings.every ? format_duration(*settings.every) : "never"},
+      {"timeout", format_duration(settings.timeout)},
+      {"pass_timeout", format_duration(settings.pass_timeout)},
+      {"chunk", fmt::format("{}", settings.chunk)},
+      {"parallel", fmt::format("{}", settings.parallel)},
+      {"shards", fmt::format("{}", settings.shards)},
+      {"limit", settings.limit ? settings.limit->text : "none"},
+      {"settle", format_duration(settings.settle)}};
+  if (!settings.listen.empty()) {
+    list.insert(list.begin() + 1, {"listen", fmt::format("{}", fmt::join(settings.listen, ", "))});
+  }
+  if (!settings.redact.empty()) {
+    list.emplace_back("redact", fmt::format("{}", fmt::join(settings.redact, ", ")));
+  }
+  return list;
 }
 
 }  // namespace converge::convergers

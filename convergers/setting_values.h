@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace converge::convergers {
 
@@ -24,5 +26,8 @@ std::span<const std::string> setting_names();
 /// Nullopt when that is done; otherwise `settings` is as it was.
 std::optional<ValueProblem> apply_setting(engine::Settings& settings, std::string_view name,
                                           std::string_view value);
+
+/// The settings as they are in force, each with its name, in the order of the manual.
+std::vector<std::pair<std::string, std::string>> setting_texts(const engine::Settings& settings);
 
 }  // namespace converge::convergers

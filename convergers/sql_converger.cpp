@@ -2,6 +2,7 @@
 
 #include "convergers/statement_error.h"
 #include "convergers/subject_use.h"
+#include "convergers/wake_trigger.h"
 #include "src/base/error.h"
 
 #include <fmt/core.h>
@@ -35,47 +36,35 @@ SqlConverger::SqlConverger(Definition definition,
           std::move(outside))),
       find_(definition_.path, definition_.find) {}
 
+std::unique_ptr<Defined> SqlConverger::another() const {
+  auto another = std::make_unique<SqlConverger>(definition_);
+  another->outside_ = outside_;
+  return another;
+}
+
+std::string SqlConverger::trigger_to_wake() const { return wake_trigger(definition_); }
+
 std::string SqlConverger::step_query(std::size_t step) const {
   return with_relation(definition_.steps[step].sql, find_.subject_relation(step_columns_[step]));
 }
 
-/// The key, and of the others those that the step may refer to: what it does not name need not
-/// travel with each chunk.
-std::vector<std::size_t> SqlConverger::columns_for(std::size_t step) const {
-  const SubjectUse use = find_subject_use(definition_.steps[step].sql);
-  std::vector<std::size_t> columns;
-  for (std::size_t column = 0; column < this->columns().size(); ++column) {
-    if (column == 0 || use.may_name(this->columns()[column])) columns.push_back(column);
-  }
-  find_.sort_as_written(columns);
-  return columns;
-}
-
 void SqlConverger::inspect(postgres::Session& session) {
   std::vector<postgres::ColumnInfo> returned = find_.inspect(session);
-  list_what_steps_name();
+  learn_step_columns();
   for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
     inspect_step(session, step, returned);
   }
-  require_redacted_columns(returned);
+  find_.require_redactable(profile_.settings.redact, returned);
   for (const auto& step : *outside_) step->require(columns());
   find_.name_statements(profile_, returned);
 }
 
-/// What no step names, such as a label, is read with the subjects that turn out to need work. Steps
-/// outside the database are given whole subjects.
-void SqlConverger::list_what_steps_name() {
-  find_.list_only([&](const std::string& column) {
-    return !outside_->empty() ||
-           std::any_of(definition_.steps.begin(), definition_.steps.end(),
-                       [&](const Statement& step) {
-                         return find_subject_use(step.sql).may_name(column);
-                       });
-  });
+void SqlConverger::learn_step_columns() {
+  std::vector<std::string_view> steps;
+  for (const Statement& step : definition_.steps) steps.emplace_back(step.sql);
+  if (outside_->empty()) find_.list_only_for(steps);  // The others are given whole subjects.
   step_columns_.clear();
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    step_columns_.push_back(columns_for(step));
-  }
+  for (const auto& step : steps) step_columns_.push_back(find_.columns_for(step));
 }
 
 void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
@@ -92,25 +81,6 @@ void SqlConverger::inspect_step(postgres::Session& session, std::size_t step,
   if (columns.empty()) refuse("it returns no columns, so its changes could not be recorded");
   if (const auto problem = find_.key_problem(session, columns.front())) refuse(*problem);
   returned.insert(returned.end(), columns.begin(), columns.end());
-}
-
-void SqlConverger::require_redacted_columns(
-    const std::vector<postgres::ColumnInfo>& returned) const {
-  for (const std::string& column : profile_.settings.redact) {
-    const std::string place = definition_.path.string() + ": redact";
-    if (column == columns().front()) {
-      throw Error(
-          ErrorKind::failure,
-          fmt::format("{}: {} is the key, by which the journal knows the subject", place, column),
-          "Let find return another unique column first, such as a surrogate key.");
-    }
-    if (std::none_of(returned.begin(), returned.end(),
-                     [&](const auto& known) { return known.name == column; })) {
-      throw Error(ErrorKind::failure,
-                  fmt::format("{}: neither find nor a step returns a column {}", place, column),
-                  "Name the columns as the statements return them.");
-    }
-  }
 }
 
 void SqlConverger::prepare(postgres::Session& session) const {
@@ -163,7 +133,6 @@ std::optional<engine::Converged> SqlConverger::find_and_converge(
     postgres::Transaction& transaction, const engine::Subjects& keys) const {
   const auto needs_key_alone = [](const auto& columns) { return columns.size() == 1; };
   if (!std::all_of(step_columns_.begin(), step_columns_.end(), needs_key_alone)) return {};
-  if (!outside_->empty()) return {};  // Steps may have to wait for one of them.
   auto calls = step_calls(keys, all_steps());
   calls.insert(calls.begin(), find_.find_again_call(keys));
   auto rows = transaction.execute_all(std::move(calls));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convergers/defined.h"
 #include "convergers/definition.h"
 #include "convergers/find_query.h"
 #include "src/engine/converger.h"
@@ -14,7 +15,7 @@ namespace converge::convergers {
 ///
 /// In a step, `subject` is a common table expression with the columns and types of find, made from
 /// one array parameter a column: one prepared statement and one round trip serve a whole chunk.
-class SqlConverger : public engine::Converger {
+class SqlConverger : public Defined {
  public:
   /// `outside` are the steps of the definition outside the database; copies share them.
   explicit SqlConverger(Definition definition,
@@ -51,20 +52,16 @@ class SqlConverger : public engine::Converger {
   bool is_right(postgres::Session& session, const engine::Subjects& subjects,
                 engine::StepRange steps) const override;
 
-  /// Warnings about statements that would scan a large table on every pass, from the server's own
-  /// plans. After `prepare`; executes nothing.
-  std::vector<std::string> plan_warnings(postgres::Session& session) const;
-
-  const Definition& definition() const { return definition_; }
+  std::unique_ptr<Defined> another() const override;
+  std::string trigger_to_wake() const override;
+  std::vector<std::string> plan_warnings(postgres::Session& session) const override;
 
  private:
-  void list_what_steps_name();
+  void learn_step_columns();
   void prepare_step(postgres::Session& session, std::size_t step) const;
   void inspect_step(postgres::Session& session, std::size_t step,
                     std::vector<postgres::ColumnInfo>& returned) const;
-  void require_redacted_columns(const std::vector<postgres::ColumnInfo>& returned) const;
   std::string step_query(std::size_t step) const;
-  std::vector<std::size_t> columns_for(std::size_t step) const;
   std::string statement_of(std::size_t step) const;
   std::vector<engine::StepChanges> step_changes(std::vector<postgres::Rows> rows,
                                                 std::size_t first) const;

@@ -31,9 +31,24 @@ create table cluster (
   name text not null check (name <> ''),
   region text not null check (region ~ '^[a-z]+-[a-z]+-[0-9]+$'),
   plan text not null references plan,
+  size integer not null default 10 check (size > 0),  -- Gigabytes of storage on each node.
+  state text not null default 'running' check (state in ('running', 'deprovisioned')),
   created_at timestamptz not null default now(),
+  changed_at timestamptz not null default now(),  -- Since when plan and size are what they are.
   archived_at timestamptz check (archived_at >= created_at)
 );
+
+create function note_cluster_change() returns trigger language plpgsql as $$
+begin
+  new.changed_at := now();
+  return new;
+end
+$$;
+
+-- Whoever changes a cluster need not think of the moment, and may tell another one.
+create trigger cluster_changed before update of plan, size on cluster for each row
+when ((new.plan, new.size) is distinct from (old.plan, old.size) and new.changed_at = old.changed_at)
+execute function note_cluster_change();
 
 -- A name is free again once its cluster is archived.
 create unique index cluster_alive on cluster (account_id, name) where archived_at is null;
@@ -65,10 +80,12 @@ create table subscription (
   account_id bigint not null references account,
   cluster_id bigint not null references cluster,
   plan text not null references plan,
+  size integer not null default 10 check (size > 0),
   opened_at timestamptz not null default now(),
   closed_at timestamptz check (closed_at >= opened_at)
 );
 
 -- A cluster is paid for once at a time.
 create unique index subscription_open on subscription (cluster_id) where closed_at is null;
+create index subscription_cluster on subscription (cluster_id);
 create index subscription_open_account on subscription (account_id) where closed_at is null;

@@ -1,5 +1,5 @@
 #include "convergers/registry.h"
-#include "convergers/wake_trigger.h"
+#include "convergers/setting_values.h"
 #include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
@@ -9,7 +9,6 @@
 #include "src/cli/quarantine_text.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <memory>
@@ -21,28 +20,6 @@ namespace {
 
 constexpr std::int64_t kHistory = 5;
 constexpr std::size_t kQuarantined = 20;
-
-using Setting = std::pair<std::string, std::string>;
-
-/// The settings as they are in force, in the order of the design.
-std::vector<Setting> settings_of(const engine::Settings& settings) {
-  std::vector<Setting> list = {
-      {"every", settings.every ? format_duration(*settings.every) : "never"},
-      {"timeout", format_duration(settings.timeout)},
-      {"pass_timeout", format_duration(settings.pass_timeout)},
-      {"chunk", fmt::format("{}", settings.chunk)},
-      {"parallel", fmt::format("{}", settings.parallel)},
-      {"shards", fmt::format("{}", settings.shards)},
-      {"limit", settings.limit ? settings.limit->text : "none"},
-      {"settle", format_duration(settings.settle)}};
-  if (!settings.listen.empty()) {
-    list.insert(list.begin() + 1, {"listen", fmt::format("{}", fmt::join(settings.listen, ", "))});
-  }
-  if (!settings.redact.empty()) {
-    list.emplace_back("redact", fmt::format("{}", fmt::join(settings.redact, ", ")));
-  }
-  return list;
-}
 
 std::string indented(std::string_view text) {
   std::string out;
@@ -83,17 +60,32 @@ std::string state_text(const std::string& name, const engine::Condition& conditi
   return text;
 }
 
-std::string trigger_text(const convergers::SqlConverger& converger) {
-  const std::string sql = convergers::wake_trigger(converger.definition());
+std::string trigger_text(const convergers::Defined& converger) {
+  const std::string sql = converger.trigger_to_wake();
   if (sql.empty()) return "";
   return heading("To be woken by a commit, for a migration of your own") + indented(sql);
 }
 
-void print_json(const convergers::SqlConverger& converger, const engine::Condition& condition,
+std::string parameters_text(const convergers::Defined& converger) {
+  if (converger.parameters().empty()) return "";
+  Table table;
+  for (const convergers::Parameter& parameter : converger.parameters()) {
+    table.add({{"  " + parameter.name, Style::faint},
+               {printable(parameter.value)},
+               {parameter.description, Style::faint}});
+  }
+  return heading("Parameters") + table.take();
+}
+
+void print_json(const convergers::Defined& converger, const engine::Condition& condition,
                 const journal::State& state) {
   const engine::Profile& profile = converger.profile();
   JsonObject settings;
-  for (const auto& [name, value] : settings_of(profile.settings)) settings.add(name, value);
+  for (const auto& [name, value] : convergers::setting_texts(profile.settings))
+    settings.add(name, value);
+  for (const auto& parameter : converger.parameters()) {
+    settings.add(parameter.name, parameter.value);
+  }
   std::string settings_json = settings.line();
   settings_json.pop_back();
   std::string steps;
@@ -108,12 +100,12 @@ void print_json(const convergers::SqlConverger& converger, const engine::Conditi
       .add_raw("settings", settings_json)
       .add_raw("steps", "[" + steps + "]")
       .add_raw("quarantine", quarantine_json(state, profile.name));
-  const std::string trigger = convergers::wake_trigger(converger.definition());
+  const std::string trigger = converger.trigger_to_wake();
   if (!trigger.empty()) line.add("trigger", trigger);
   print(line.line());
 }
 
-void print_text(const convergers::SqlConverger& converger, const engine::Condition& condition,
+void print_text(const convergers::Defined& converger, const engine::Condition& condition,
                 const journal::State& state, const std::filesystem::path& journal) {
   const engine::Profile& profile = converger.profile();
   std::string text = fmt::format("{}  {}\n", styled(Style::strong, profile.name),
@@ -122,10 +114,10 @@ void print_text(const convergers::SqlConverger& converger, const engine::Conditi
   if (!profile.runbook.empty()) text += heading("For the operator") + indented(profile.runbook);
   text += heading("State") + state_text(profile.name, condition, state) + heading("Settings");
   Table settings;
-  for (const auto& [key, value] : settings_of(profile.settings)) {
+  for (const auto& [key, value] : convergers::setting_texts(profile.settings)) {
     settings.add({{"  " + key, Style::faint}, {value}});
   }
-  text += settings.take() + heading("Steps");
+  text += settings.take() + parameters_text(converger) + heading("Steps");
   for (std::size_t i = 0; i < profile.steps.size(); ++i) {
     text += fmt::format("  {}. {}\n", i + 1, printable(profile.steps[i]));
   }
@@ -138,7 +130,7 @@ int show(const std::string& name, const Common& common) {
   const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, std::span(&name, 1));
   if (const convergers::Broken* broken = registry.find_broken(name)) throw broken->error;
-  const convergers::SqlConverger& converger = *registry.find(name);
+  const convergers::Defined& converger = *registry.find(name);
   const journal::State state = remember(config.journal);
   const auto condition =
       engine::condition_of(converger.profile().settings, name, state, wall_time_us());

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace converge::config {
 
@@ -32,6 +33,30 @@ struct Daemon {
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };
 
+/// A text of the configuration file, and where it stands: `PATH:LINE:COLUMN`.
+struct Placed {
+  std::string text;
+  std::string place;
+
+  friend bool operator==(const Placed&, const Placed&) = default;
+};
+
+/// One key of `[convergers.NAME]`, as written: whoever has the converger knows what it may be.
+struct ConvergerKey {
+  Placed name;
+  std::vector<Placed> values;  ///< One, or those of an array.
+
+  friend bool operator==(const ConvergerKey&, const ConvergerKey&) = default;
+};
+
+/// `[convergers.NAME]`.
+struct ConvergerTable {
+  Placed name;
+  std::vector<ConvergerKey> keys;
+
+  friend bool operator==(const ConvergerTable&, const ConvergerTable&) = default;
+};
+
 /// Everything that can be set, validated.
 struct Config {
   std::filesystem::path file;  ///< That was read; empty when there is none.
@@ -40,6 +65,8 @@ struct Config {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds lock_timeout{2'000};
   std::filesystem::path convergers;
+  std::vector<Placed> builtin;                   ///< Those of the binary's own that are to run.
+  std::vector<ConvergerTable> converger_tables;  ///< Of which some may be about others.
   std::filesystem::path journal;
   std::chrono::milliseconds journal_keep{0};  ///< Older entries are archived; 0: never.
   std::map<std::string, std::string> variables;

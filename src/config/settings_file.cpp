@@ -59,12 +59,13 @@ class FileReader {
   using Setter = std::function<void(const toml::node&)>;
   using Setters = std::map<std::string, Setter>;
 
+  std::string place(const toml::source_region& where) const {
+    return fmt::format("{}:{}:{}", path_.string(), where.begin.line, where.begin.column);
+  }
+
   [[noreturn]] void fail(const toml::source_region& where, const std::string& what,
                          const std::string& hint) const {
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("{}:{}:{}: {}", path_.string(), where.begin.line, where.begin.column, what),
-        hint);
+    throw Error(ErrorKind::usage, place(where) + ": " + what, hint);
   }
 
   [[noreturn]] void unknown(const toml::source_region& where, const std::string& what,
@@ -82,7 +83,8 @@ class FileReader {
          {{"url", text(config_.database_url)},
           {"connect_timeout", duration(config_.connect_timeout)},
           {"lock_timeout", duration(config_.lock_timeout)}}},
-        {"convergers", {{"directory", path(config_.convergers)}}},
+        {"convergers",
+         {{"directory", path(config_.convergers)}, {"builtin", names_of(config_.builtin)}}},
         {"daemon", daemon(config_.daemon)},
         {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
         {"variables", {}},
@@ -98,6 +100,10 @@ class FileReader {
     for (const auto& [name, value] : *table) {
       if (key.str() == "variables") {
         text(config_.variables[std::string(name.str())])(value);
+        continue;
+      }
+      if (key.str() == "convergers" && value.is_table()) {
+        config_.converger_tables.push_back(converger(name, *value.as_table()));
         continue;
       }
       const auto setter = found->second.find(std::string(name.str()));
@@ -119,6 +125,38 @@ class FileReader {
             {"grace", duration(daemon.grace)}};
   }
 
+  ConvergerTable converger(const toml::key& name, const toml::table& table) const {
+    ConvergerTable found{.name = placed(name), .keys = {}};
+    for (const auto& [key, value] : table) {
+      ConvergerKey one{.name = placed(key), .values = {}};
+      if (const toml::array* array = value.as_array()) {
+        for (const auto& element : *array) one.values.push_back(plain(element));
+      } else {
+        one.values.push_back(plain(value));
+      }
+      found.keys.push_back(std::move(one));
+    }
+    return found;
+  }
+  Placed placed(const toml::key& key) const {
+    return {.text = std::string(key.str()), .place = place(key.source())};
+  }
+  /// Numbers may be written with quotes or without.
+  Placed plain(const toml::node& node) const {
+    Placed value{.text = {}, .place = place(node.source())};
+    if (const auto text = node.value_exact<std::string>()) {
+      value.text = *text;
+    } else if (const auto number = node.value_exact<std::int64_t>()) {
+      value.text = fmt::format("{}", *number);
+    } else if (const auto truth = node.value_exact<bool>()) {
+      value.text = *truth ? "true" : "false";
+    } else {
+      fail(node.source(), "the value must be a string, a whole number, true or false",
+           "Put it in double quotes.");
+    }
+    return value;
+  }
+
   template <typename Map>
   static std::vector<std::string> names(const Map& map) {
     std::vector<std::string> names;
@@ -133,6 +171,17 @@ class FileReader {
   }
   Setter text(std::string& target) const {
     return [this, &target](const toml::node& node) { target = text_of(node); };
+  }
+  Setter names_of(std::vector<Placed>& target) const {
+    return [this, &target](const toml::node& node) {
+      const toml::array* array = node.as_array();
+      if (array == nullptr) {
+        fail(node.source(), "the value must be an array of strings", R"(Write it as ["NAME"].)");
+      }
+      for (const auto& name : *array) {
+        target.push_back({.text = text_of(name), .place = place(name.source())});
+      }
+    };
   }
   Setter path(std::filesystem::path& target) const {
     return [this, &target](const toml::node& node) {

@@ -31,7 +31,7 @@ Changes Definitions::load(const config::Config& config) {
     (known == convergers_.end() ? changes.added : changes.changed).push_back(name);
     Shards shards;
     for (int shard = 1; shard < profile.settings.shards; ++shard) {
-      shards.push_back(std::make_shared<convergers::SqlConverger>(*read));
+      shards.push_back(read->another());
     }
     shards.push_back(std::move(read));
     loaded.emplace(name, std::move(shards));

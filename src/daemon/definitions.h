@@ -4,7 +4,6 @@
 #include "src/config/config.h"
 #include "src/daemon/schedule.h"
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>

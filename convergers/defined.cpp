@@ -1,0 +1,10 @@
+#include "convergers/defined.h"
+
+namespace converge::convergers {
+
+const std::vector<Parameter>& Defined::parameters() const {
+  static const std::vector<Parameter> none;
+  return none;
+}
+
+}  // namespace converge::convergers
