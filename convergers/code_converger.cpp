@@ -117,8 +117,9 @@ void CodeConverger::inspect(postgres::Session& session) {
   for (std::size_t i = 0; i < code_.statements.size(); ++i) {
     const CodeStatement& statement = code_.statements[i];
     columns_of_.push_back(find_.columns_for(statement.sql));
-    const auto columns = located(code_.name, unplaced(statement.name, statement.sql),
-                                 [&] { return session.describe(query(i)); });
+    const Statement told = unplaced(statement.name, statement.sql);
+    const auto columns = located(code_.name, told, [&] { return session.describe(query(i)); });
+    assert(!columns.empty());  // Its changes could not be recorded.
     returned.insert(returned.end(), columns.begin(), columns.end());
   }
   find_.require_redactable(profile_.settings.redact, returned);

@@ -5,6 +5,9 @@
 --   update account set archived_at = now() where email = 'TARGET' returning *;
 --   commit;
 --
+--   -- What follows, on its way and done: converge why TARGET. Its clusters are then deprovisioned
+--   -- by deprovision_cluster, and their subscriptions closed by reconcile_subscription.
+--
 -- every: 10s
 -- listen: account_archived
 -- limit: 500

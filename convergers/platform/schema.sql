@@ -32,7 +32,9 @@ create table cluster (
   region text not null check (region ~ '^[a-z]+-[a-z]+-[0-9]+$'),
   plan text not null references plan,
   size integer not null default 10 check (size > 0),  -- Gigabytes of storage on each node.
-  state text not null default 'running' check (state in ('running', 'deprovisioned')),
+  -- As the state machine has it, which is another service and writes it here.
+  state text not null default 'active'
+    check (state in ('active', 'deprovisioning', 'deprovisioned')),
   created_at timestamptz not null default now(),
   changed_at timestamptz not null default now(),  -- Since when plan and size are what they are.
   archived_at timestamptz check (archived_at >= created_at)
@@ -49,6 +51,9 @@ $$;
 create trigger cluster_changed before update of plan, size on cluster for each row
 when ((new.plan, new.size) is distinct from (old.plan, old.size) and new.changed_at = old.changed_at)
 execute function note_cluster_change();
+
+create index cluster_to_deprovision on cluster (id)
+  where archived_at is not null and state <> 'deprovisioned';
 
 -- A name is free again once its cluster is archived.
 create unique index cluster_alive on cluster (account_id, name) where archived_at is null;

@@ -25,7 +25,8 @@ std::string indented(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto end = text.find('\n');
-    out += fmt::format("  {}\n", printable(text.substr(0, end)));
+    const auto line = text.substr(0, end);
+    out += line.empty() ? "\n" : fmt::format("  {}\n", printable(line));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
   return out;

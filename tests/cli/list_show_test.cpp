@@ -127,6 +127,9 @@ For the operator
   update account set archived_at = now() where email = 'TARGET' returning *;
   commit;
 
+  -- What follows, on its way and done: converge why TARGET. Its clusters are then deprovisioned
+  -- by deprovision_cluster, and their subscriptions closed by reconcile_subscription.
+
 State
   new
 

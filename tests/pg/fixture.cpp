@@ -109,6 +109,11 @@ engine::PassResult World::pass(const std::string& name, const RunOptions& option
                                journal::Journal* record_in) const {
   convergers::SqlConverger converger(
       convergers::load_definition(directory / "convergers" / (name + ".sql")));
+  return pass(converger, options, record_in);
+}
+
+engine::PassResult World::pass(engine::Converger& converger, const RunOptions& options,
+                               journal::Journal* record_in) const {
   postgres::Pool pool(connect_options(options), options.connections);
   postgres::Session lock_session(connect_options(options));
   postgres::AdvisoryLocks locks(lock_session);
@@ -134,6 +139,14 @@ engine::PassResult World::run(const std::string& name, const RunOptions& options
 
 engine::PassResult World::plan(const std::string& name, const RunOptions& options) {
   return pass(name, options, nullptr);
+}
+
+engine::PassResult World::run(engine::Converger& converger, const RunOptions& options) {
+  return pass(converger, options, &journal);
+}
+
+engine::PassResult World::plan(engine::Converger& converger, const RunOptions& options) {
+  return pass(converger, options, nullptr);
 }
 
 std::vector<journal::StoredEntry> World::entries(std::optional<journal::Kind> kind) const {

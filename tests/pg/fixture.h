@@ -61,6 +61,9 @@ class World {
   void define(const std::string& name, const std::string& text) const;
   engine::PassResult run(const std::string& name, const RunOptions& options = {});
   engine::PassResult plan(const std::string& name, const RunOptions& options = {});
+  /// The same for a converger that no file defines.
+  engine::PassResult run(engine::Converger& converger, const RunOptions& options = {});
+  engine::PassResult plan(engine::Converger& converger, const RunOptions& options = {});
 
   std::vector<journal::StoredEntry> entries(std::optional<journal::Kind> kind = {}) const;
   /// The kinds of all entries in order: `txn inconsistency outcome pass`.
@@ -76,6 +79,8 @@ class World {
 
  private:
   engine::PassResult pass(const std::string& name, const RunOptions& options,
+                          journal::Journal* record_in) const;
+  engine::PassResult pass(engine::Converger& converger, const RunOptions& options,
                           journal::Journal* record_in) const;
 };
 
