@@ -93,7 +93,8 @@ std::string CodeConverger::trigger_to_wake() const {
                        .runbook = code_.runbook,
                        .settings = code_.settings,
                        .find = find_.statement(),
-                       .steps = {}});
+                       .steps = {},
+                       .outside = {}});
 }
 
 std::vector<std::string> CodeConverger::plan_warnings(postgres::Session& /*session*/) const {

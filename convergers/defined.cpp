@@ -7,4 +7,9 @@ const std::vector<Parameter>& Defined::parameters() const {
   return none;
 }
 
+const std::vector<OutsideSection>& Defined::outside_sections() const {
+  static const std::vector<OutsideSection> none;
+  return none;
+}
+
 }  // namespace converge::convergers

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convergers/outside_section.h"
 #include "convergers/parameter.h"
 #include "src/engine/converger.h"
 #include "src/postgres/session.h"
@@ -19,6 +20,9 @@ class Defined : public engine::Converger {
 
   /// What the configuration may set beside the settings, with the values in force.
   virtual const std::vector<Parameter>& parameters() const;
+
+  /// The steps outside the database as they are written.
+  virtual const std::vector<OutsideSection>& outside_sections() const;
 
   /// SQL for the user's own migration that makes commits wake the converger; empty for one that
   /// does not listen.

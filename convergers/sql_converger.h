@@ -53,6 +53,9 @@ class SqlConverger : public Defined {
                 engine::StepRange steps) const override;
 
   std::unique_ptr<Defined> another() const override;
+  const std::vector<OutsideSection>& outside_sections() const override {
+    return definition_.outside;
+  }
   std::string trigger_to_wake() const override;
   std::vector<std::string> plan_warnings(postgres::Session& session) const override;
 

@@ -78,6 +78,60 @@ std::string parameters_text(const convergers::Defined& converger) {
   return heading("Parameters") + table.take();
 }
 
+std::string text_of(const convergers::OutsideSection& step) {
+  std::string text;
+  for (const auto& line : step.lines) text += line.text + "\n";
+  return text;
+}
+
+std::string_view acts_for(const convergers::OutsideSection& step) {
+  return step.acts_for == engine::ActsFor::found ? "found" : "changed";
+}
+
+/// A step outside the database, with its references as they are written: no value is known here.
+std::string outside_text(const convergers::OutsideSection& step) {
+  const std::string repeat =
+      step.repeat.count() == 0 ? "" : ", repeat: " + format_duration(step.repeat);
+  std::string text =
+      fmt::format("{}  {}\n", printable(step.title),
+                  styled(Style::faint, fmt::format("{}, for: {}{}, expect: {}", step.kind,
+                                                   acts_for(step), repeat, step.expect)));
+  for (const auto& line : step.lines) text += fmt::format("       {}\n", printable(line.text));
+  return text;
+}
+
+/// All steps in the order in which they are carried out.
+std::string steps_text(const convergers::Defined& converger) {
+  const auto& steps = converger.profile().steps;
+  const auto& all_outside = converger.outside_sections();
+  std::string text;
+  std::size_t number = 0;
+  auto outside = all_outside.begin();
+  for (std::size_t step = 0; step <= steps.size(); ++step) {
+    for (; outside != all_outside.end() && outside->after == step; ++outside) {
+      text += fmt::format("  {}. {}", ++number, outside_text(*outside));
+    }
+    if (step == steps.size()) break;
+    text += fmt::format("  {}. {}\n", ++number, printable(steps[step]));
+  }
+  return text;
+}
+
+std::string outside_json(const convergers::Defined& converger) {
+  std::string list;
+  for (const auto& step : converger.outside_sections()) {
+    JsonObject object;
+    object.add("title", step.title)
+        .add("kind", step.kind)
+        .add("after", static_cast<std::int64_t>(step.after))
+        .add("for", acts_for(step));
+    if (step.repeat.count() != 0) object.add("repeat", format_duration(step.repeat));
+    object.add("expect", step.expect).add("text", text_of(step));
+    list += (list.empty() ? "" : ",") + object.text();
+  }
+  return "[" + list + "]";
+}
+
 void print_json(const convergers::Defined& converger, const engine::Condition& condition,
                 const journal::State& state) {
   const engine::Profile& profile = converger.profile();
@@ -100,6 +154,7 @@ void print_json(const convergers::Defined& converger, const engine::Condition& c
       .add("operator", profile.runbook)
       .add_raw("settings", settings_json)
       .add_raw("steps", "[" + steps + "]")
+      .add_raw("outside", outside_json(converger))
       .add_raw("quarantine", quarantine_json(state, profile.name));
   const std::string trigger = converger.trigger_to_wake();
   if (!trigger.empty()) line.add("trigger", trigger);
@@ -118,10 +173,7 @@ void print_text(const convergers::Defined& converger, const engine::Condition& c
   for (const auto& [key, value] : convergers::setting_texts(profile.settings)) {
     settings.add({{"  " + key, Style::faint}, {value}});
   }
-  text += settings.take() + parameters_text(converger) + heading("Steps");
-  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
-    text += fmt::format("  {}. {}\n", i + 1, printable(profile.steps[i]));
-  }
+  text += settings.take() + parameters_text(converger) + heading("Steps") + steps_text(converger);
   text += trigger_text(converger);
   print(text + heading("Recent history") + history(journal, profile.name));
 }
