@@ -6,19 +6,16 @@
 #include "convergers/source_text.h"
 #include "convergers/sql_lexer.h"
 #include "src/base/digest.h"
-#include "src/base/file.h"
 #include "src/base/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
-#include <system_error>
 
 namespace converge::convergers {
 namespace {
 
-constexpr std::size_t kLargestFile = 1024 * 1024;
 constexpr std::size_t kLongestTitle = 100;  // Characters.
 constexpr std::string_view kTooLargeHint = "Split it: one converger does one thing.";
 
@@ -38,13 +35,6 @@ bool is_converger_file_name(std::string_view file_name) {
   return !file_name.empty() && file_name[0] >= 'a' && file_name[0] <= 'z' &&
          file_name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
              std::string_view::npos;
-}
-
-// What a token that does not end was to become.
-std::string_view quote_name(std::string_view text) {
-  if (text.starts_with("/*")) return "comment";
-  if (text.starts_with('$')) return "dollar quote";
-  return text[text.find_first_of("'\"")] == '"' ? "quoted name" : "string";
 }
 
 class Parser {
@@ -107,25 +97,12 @@ Definition Parser::parse() {
 }
 
 void Parser::check_text() const {
-  const auto text = source_.text();
   const auto file_name = definition_.path.filename().string();
   if (!is_converger_file_name(file_name)) {
     fail(source_.start(), fmt::format("not the name of a converger file: {}", printable(file_name)),
          "Use lower-case letters, digits and underscores, such as archive_account.sql.");
   }
-  if (text.size() > kLargestFile) {
-    fail(source_.start(), fmt::format("the file has {} bytes, more than 1 MiB", text.size()),
-         std::string(kTooLargeHint));
-  }
-  for (std::size_t at = 0; at < text.size();) {
-    const auto length = utf8_length(text.substr(at));
-    if (text[at] == '\0') fail(at, "a NUL byte", "Save the file as UTF-8 text.");
-    if (length == 0) {
-      fail(at, fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text[at])),
-           "Save the file as UTF-8 text.");
-    }
-    at += length;
-  }
+  source_.require_utf8_text(kTooLargeHint);
 }
 
 void Parser::take(const Token& token) {
@@ -136,8 +113,8 @@ void Parser::take(const Token& token) {
     case TokenKind::block_comment:
       return;
     case TokenKind::unterminated:
-      fail(token.offset, fmt::format("this {} does not end", quote_name(token.text)),
-           "Close it with the mark that belongs to it.");
+      throw source_.error(token.offset, fmt::format("this {} does not end", name_of_quote(token)),
+                          "Close it with the mark that belongs to it.");
     default:
       take_code(token);
   }
@@ -319,21 +296,7 @@ Definition parse_definition(const std::filesystem::path& path, std::string_view 
 }
 
 Definition load_definition(const std::filesystem::path& path) {
-  require_trusted(path);
-  std::error_code failure;
-  const auto size = std::filesystem::file_size(path, failure);
-  // Before it is read: a path given by mistake may be very large, or a device without an end.
-  if (!failure && size > kLargestFile) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}:1:1: the file has {} bytes, more than 1 MiB", path.native(), size),
-                std::string(kTooLargeHint));
-  }
-  if (failure) {
-    throw Error(ErrorKind::usage,
-                fmt::format("cannot read {}: {}", path.native(), system_reason(failure.value())),
-                "A converger file is a regular file.");
-  }
-  return parse_definition(path, read_file(path));
+  return parse_definition(path, read_source(path, kTooLargeHint));
 }
 
 }  // namespace converge::convergers

@@ -21,15 +21,15 @@ std::vector<std::string> known_words() {
   return words;
 }
 
-bool is_known(std::string_view word) {
-  const auto words = known_words();
+bool is_known(std::string_view word, std::span<const std::string> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void require_known(const SourceText& source, const Directive& directive) {
+void require_known(const SourceText& source, const Directive& directive,
+                   std::span<const std::string> words) {
   const auto word = directive.word;
-  if (is_known(word)) return;
-  const auto meant = nearest(word, known_words());
+  if (is_known(word, words)) return;
+  const auto meant = nearest(word, words);
   throw source.error(
       directive.word_offset, fmt::format("unknown directive: {}", word),
       meant ? fmt::format("Did you mean {}? {}", *meant, kIndentHint) : std::string(kIndentHint));
@@ -37,7 +37,8 @@ void require_known(const SourceText& source, const Directive& directive) {
 
 }  // namespace
 
-std::optional<Directive> read_directive(const SourceText& source, const Token& comment) {
+std::optional<Directive> read_directive(const SourceText& source, const Token& comment,
+                                        std::span<const std::string> words) {
   if (!source.starts_line(comment.offset)) return std::nullopt;
   auto rest = comment.text.substr(2);
   if (rest.starts_with(' ')) rest.remove_prefix(1);
@@ -55,12 +56,16 @@ std::optional<Directive> read_directive(const SourceText& source, const Token& c
                             .value_offset = offset_of(value.empty() ? written : value)};
   if (!written.empty() && written[0] != ' ' && written[0] != '\t') {
     // A setting must not be lost for want of a blank; `-- https://...` is just a comment.
-    if (!is_known(word)) return std::nullopt;
+    if (!is_known(word, words)) return std::nullopt;
     throw source.error(directive.value_offset, fmt::format("no blank after {}:", word),
                        fmt::format("Write `-- {}: ...`. {}", word, kIndentHint));
   }
-  require_known(source, directive);
+  require_known(source, directive, words);
   return directive;
+}
+
+std::optional<Directive> read_directive(const SourceText& source, const Token& comment) {
+  return read_directive(source, comment, known_words());
 }
 
 }  // namespace converge::convergers

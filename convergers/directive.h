@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,5 +23,9 @@ struct Directive {
 /// What `comment`, a line comment of `source`, says; nullopt when it is for people. Throws the
 /// source's error for a word that is unknown.
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment);
+
+/// The same for another kind of file, which has the directives `words`.
+std::optional<Directive> read_directive(const SourceText& source, const Token& comment,
+                                        std::span<const std::string> words);
 
 }  // namespace converge::convergers

@@ -1,10 +1,12 @@
 #include "convergers/source_text.h"
 
+#include "src/base/file.h"
 #include "src/base/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace converge::convergers {
 namespace {
@@ -78,6 +80,41 @@ Error SourceText::error(std::size_t offset, std::string_view message, std::strin
           fmt::format("{}:{}:{}: {}\n{}", printable(path_), index + 1, column + 1, message,
                       point_at(characters(line_text(index)), column)),
           std::move(hint)};
+}
+
+void SourceText::require_utf8_text(std::string_view too_large_hint) const {
+  if (text_.size() > kLargestFile) {
+    throw error(start(), fmt::format("the file has {} bytes, more than 1 MiB", text_.size()),
+                std::string(too_large_hint));
+  }
+  for (std::size_t at = 0; at < text_.size();) {
+    const auto length = utf8_length(text_.substr(at));
+    if (text_[at] == '\0') throw error(at, "a NUL byte", "Save the file as UTF-8 text.");
+    if (length == 0) {
+      throw error(at,
+                  fmt::format("byte {:#04x} is not UTF-8", static_cast<unsigned char>(text_[at])),
+                  "Save the file as UTF-8 text.");
+    }
+    at += length;
+  }
+}
+
+std::string read_source(const std::filesystem::path& path, std::string_view too_large_hint) {
+  require_trusted(path);
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(path, failure);
+  // Before it is read: a path given by mistake may be very large, or a device without an end.
+  if (!failure && size > kLargestFile) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}:1:1: the file has {} bytes, more than 1 MiB", path.native(), size),
+                std::string(too_large_hint));
+  }
+  if (failure) {
+    throw Error(ErrorKind::usage,
+                fmt::format("cannot read {}: {}", path.native(), system_reason(failure.value())),
+                "A converger file is a regular file.");
+  }
+  return read_file(path);
 }
 
 }  // namespace converge::convergers

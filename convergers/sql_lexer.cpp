@@ -177,6 +177,13 @@ TokenKind skip_token(Cursor& cursor) {
 
 }  // namespace
 
+std::string_view name_of_quote(const Token& unterminated) {
+  const auto text = unterminated.text;
+  if (text.starts_with("/*")) return "comment";
+  if (text.starts_with('$')) return "dollar quote";
+  return text[text.find_first_of("'\"")] == '"' ? "quoted name" : "string";
+}
+
 Token SqlLexer::next() {
   Cursor cursor{.sql = sql_, .at = offset_};
   cursor.skip_while([](char c) { return is_blank(c) || is_line_break(c); });

@@ -25,6 +25,9 @@ struct Token {
   std::size_t offset = 0;  ///< Of its first byte in that text.
 };
 
+/// What an unterminated token was to become: `string`, `comment`, `quoted name`, `dollar quote`.
+std::string_view name_of_quote(const Token& unterminated);
+
 /// Cuts SQL into tokens, enough to tell what is code, what is quoted and what is a comment. Expects
 /// `standard_conforming_strings` to be on, as it is by default. `offset` is where to start.
 class SqlLexer {
