@@ -17,6 +17,9 @@ namespace converge::convergers {
 
 namespace {
 
+/// What can stand anywhere in a request.
+constexpr const char* kStandIn = "http://stand-in.invalid";
+
 bool is_definition(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   return name.ends_with(".sql") && !name.ends_with(".test.sql") && name != "schema.sql" &&
@@ -139,9 +142,11 @@ void add_builtins(Registry& registry, const config::Config& config) {
 
 }  // namespace
 
-Registry load_registry(const config::Config& config) {
+Registry load_registry(const config::Config& config, StandIns stand_ins) {
   Registry registry;
-  OutsideEnvironment environment{.variables = Variables(config.variables), .http = nullptr};
+  OutsideEnvironment environment{
+      .variables = Variables(config.variables, stand_ins == StandIns::yes ? kStandIn : ""),
+      .http = nullptr};
   for (const std::filesystem::path& path : definition_files(config.convergers)) {
     try {
       registry.convergers.push_back(load_converger(path, environment));

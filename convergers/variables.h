@@ -11,14 +11,16 @@ namespace converge::convergers {
 class Variables {
  public:
   Variables() = default;
-  explicit Variables(std::map<std::string, std::string> configured)
-      : configured_(std::move(configured)) {}
+  /// `stand_in`, unless it is empty, is the value of those that have none.
+  explicit Variables(std::map<std::string, std::string> configured, std::string stand_in = {})
+      : configured_(std::move(configured)), stand_in_(std::move(stand_in)) {}
 
   /// The value; nullopt when there is none.
   std::optional<std::string> find(const std::string& name) const;
 
  private:
   std::map<std::string, std::string> configured_;
+  std::string stand_in_;
 };
 
 }  // namespace converge::convergers

@@ -54,6 +54,7 @@ std::function<int()> define_run(CLI::App& app, const Common& common);
 std::function<int()> define_plan(CLI::App& app, const Common& common);
 std::function<int()> define_check(CLI::App& app, const Common& common);
 std::function<int()> define_new(CLI::App& app, const Common& common);
+std::function<int()> define_test(CLI::App& app, const Common& common);
 std::function<int()> define_list(CLI::App& app, const Common& common);
 std::function<int()> define_show(CLI::App& app, const Common& common);
 std::function<int()> define_status(CLI::App& app, const Common& common);

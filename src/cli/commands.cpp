@@ -38,6 +38,17 @@ constexpr std::array kCommands = {
             "Each table that refers to TABLE, directly or through others, and bears the same\n"
             "column gets a step. The files are for a person to read and change.",
             define_new},
+    Command{
+        "test", "run the tests of convergers; changes nothing",
+        "  converge test                         all of the convergers directory\n"
+        "  converge test archive_account.test.sql\n"
+        "  converge test --scratch convergers/*.test.sql -o tap\n\n"
+        "Each case runs its statements and the converger, twice, in one transaction that is\n"
+        "always rolled back. Until then it has the locks that its statements take, and what\n"
+        "else is in the database is found too: use a database without traffic and data, or\n"
+        "--scratch. Steps outside the database send nothing; what they would send is compared.\n"
+        "Exit status: 0 all passed; 1 a case failed; 2 a file has a mistake, nothing was run.",
+        define_test},
     Command{"list", "list the convergers: schedule, state, last pass, last correction",
             "  converge list\n"
             "  converge list -o json",

@@ -87,4 +87,12 @@ std::string connection_string(const ConnectOptions& options) {
   return text;
 }
 
+ConnectOptions with_database(const ConnectOptions& options, const std::string& database) {
+  ConnectOptions other = options;
+  // Of an option that is given twice, libpq takes the second.
+  other.url = connection_string(options) + "dbname=" + quote_option(database);
+  other.environment_first = false;
+  return other;
+}
+
 }  // namespace converge::postgres

@@ -10,4 +10,7 @@ namespace converge::postgres {
 /// `Error{usage}` when libpq cannot read it; the message keeps its secrets.
 std::string connection_string(const ConnectOptions& options);
 
+/// The same server by the same user, but that database.
+ConnectOptions with_database(const ConnectOptions& options, const std::string& database);
+
 }  // namespace converge::postgres

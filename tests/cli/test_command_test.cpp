@@ -1,0 +1,367 @@
+#include "tests/cli/fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <fcntl.h>
+#include <regex>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace converge::tests;
+
+const std::string kFind = "-- find:\nselect id from account where archived_at is not null;\n";
+const std::string kArchive =
+    kFind +
+    "-- step: archive clusters\n"
+    "update cluster set archived_at = now() from subject\n"
+    "where cluster.account_id = subject.id and cluster.archived_at is null\n"
+    "returning subject.id, cluster.id as cluster;\n";
+
+/// Accounts 1 and 2, both archived; the first has two clusters.
+const std::string kGiven =
+    "-- given:\n"
+    "insert into account (id, email, name, created_at, archived_at) overriding system value\n"
+    "select n, n || '@example.com', 'Account', now() - interval '1 year', now()\n"
+    "from generate_series(1, 2) n;\n"
+    "insert into cluster (id, account_id, name, region, plan) overriding system value\n"
+    "values (11, 1, 'a', 'eu-west-1', 'starter'), (12, 1, 'b', 'eu-west-1', 'starter');\n";
+const std::string kExpect = "-- expect: subject 1, step archive clusters, 2 changes\n";
+const std::string kAsk =
+    "-- then:\nselect id, archived_at is null from cluster order by id;\n-- is:\n";
+
+struct Tests : Cli {
+  Tests() { define("archive", kArchive); }
+  ~Tests() {
+    BOOST_TEST(sql("select (select count(*) from account) + (select count(*) from cluster)") ==
+               "0");
+    BOOST_TEST(sql("select count(*) from pg_database where datname like 'converge_test%'") == "0");
+    BOOST_TEST(audited_rows() == "0");
+    BOOST_TEST(!has_journal());
+  }
+
+  std::string write(const std::string& text, const std::string& name = "archive") const {
+    return directory.write("convergers/" + name + ".test.sql", text).string();
+  }
+
+  /// That the case fails, and what is printed for it, without times and the file's name.
+  void require_failed(const std::string& text, const std::string& shown) const {
+    const auto file = write(text);
+    const auto result = call({"test", file});
+    BOOST_TEST_CONTEXT(result.out << result.err) {
+      BOOST_TEST(result.status == 1);
+      auto out = timeless(result.out);
+      for (auto at = out.find(file); at != std::string::npos; at = out.find(file)) {
+        out.replace(at, file.size(), "FILE");
+      }
+      BOOST_TEST(out == "archive\n  ✗ archive (T)\n" + shown + "1 case, 1 failed (T)\n");
+    }
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(test_command, Tests)
+
+BOOST_AUTO_TEST_CASE(passes_and_leaves_nothing_behind) {
+  write("-- case: loses its clusters\n" + kGiven + kExpect + kAsk +
+        "--   11 | f\n--   12 | f\n-- case: is right\n-- expect: nothing\n");
+  const auto result = call({"test"});
+  BOOST_TEST(result.err == "");
+  BOOST_TEST(timeless(result.out) ==
+             "archive\n  ✓ loses its clusters (T)\n  ✓ is right (T)\n2 cases, all passed (T)\n");
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(call({"test", "archive", "-q"}).out == "");
+}
+
+BOOST_AUTO_TEST_CASE(bundled_tests_pass) {
+  for (const std::string name : {"schema.sql", "archive_account.sql", "archive_account.test.sql"}) {
+    directory.write("platform/" + name, read_text("convergers/platform/" + name));
+  }
+  const auto file = directory / "platform" / "archive_account.test.sql";
+  for (const Words& arguments : {Words{"test", file}, Words{"test", "--scratch", file}}) {
+    const auto result = call(arguments);
+    BOOST_TEST_CONTEXT(result.out << result.err) {
+      BOOST_TEST(result.status == 0);
+      BOOST_TEST(contains(result.out, "3 cases, all passed"));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(drafted_test_passes) {
+  BOOST_TEST_REQUIRE(call({"new", "draft", "--flag", "account.archived_at"}).status == 0);
+  const auto result = call({"test", "draft"});
+  BOOST_TEST(result.status == 0, result.out << result.err);
+  BOOST_TEST(contains(result.out, "2 cases, all passed"));
+}
+
+BOOST_AUTO_TEST_CASE(converger_that_is_not_idempotent_is_caught) {
+  define("archive", kFind +
+                        "-- step: archive clusters\n"
+                        "update cluster set archived_at = now() from subject\n"
+                        "where cluster.account_id = subject.id\n"
+                        "returning subject.id, cluster.id as cluster;\n");
+  require_failed(
+      kGiven + kExpect + kAsk + "--   11 | f\n--   12 | f\n",
+      "    FILE:1: not idempotent: step archive clusters changed 2 rows again\n"
+      "      + id 1, cluster 11\n"
+      "      + id 1, cluster 12\n"
+      "    hint: A subject that is right already must give no row: name what is still wrong in the "
+      "step's condition, such as `… is null`.\n");
+}
+
+BOOST_AUTO_TEST_CASE(other_changes_are_shown_as_a_difference) {
+  require_failed(kGiven + "-- expect: subject 1, step archive clusters, 3 changes\n",
+                 "    FILE:7: the steps do something else than is expected\n"
+                 "      - subject 1, step archive clusters, 3 changes\n"
+                 "      + subject 1, step archive clusters, 2 changes\n");
+  require_failed(kGiven + kExpect + "-- expect: subject 2, step archive clusters, 1 change\n",
+                 "    FILE:7: the steps do something else than is expected\n"
+                 "        subject 1, step archive clusters, 2 changes\n"
+                 "      - subject 2, step archive clusters, 1 change\n");
+  require_failed(kGiven + "-- expect: nothing\n",
+                 "    FILE:1: the steps do something else than is expected\n"
+                 "      + subject 1, step archive clusters, 2 changes\n");
+}
+
+BOOST_AUTO_TEST_CASE(other_rows_are_shown_as_a_difference) {
+  require_failed(kGiven + kExpect + kAsk +
+                     "--   11 | t\n--   12 | f\n"
+                     "-- then:\nselect '', null, 'null', 'a|b', 'plain';\n-- is:\n",
+                 "    FILE:9: the query returns other rows\n"
+                 "      - 11 | t\n"
+                 "      + 11 | f\n"
+                 "        12 | f\n"
+                 "    FILE:14: the query returns other rows\n"
+                 "      + '' | null | 'null' | 'a|b' | plain\n");
+}
+
+BOOST_AUTO_TEST_CASE(difference_is_coloured_when_asked) {
+  write(kGiven + kExpect + kAsk);
+  const auto result = call({"--color", "always", "test", "archive"});
+  BOOST_TEST(contains(result.out, "\x1b["));
+  BOOST_TEST(result.status == 1);
+}
+
+BOOST_AUTO_TEST_CASE(error_of_the_server_is_told_at_its_place) {
+  require_failed("-- given:\nselect 1;\nselect\n  nosuch\nfrom account;\n" + kExpect,
+                 "    FILE:4: column \"nosuch\" does not exist\n");
+  require_failed("-- given:\ninsert into plan values ('x y', 1, 1);\n" + kExpect,
+                 "    FILE:2: new row for relation \"plan\" violates check constraint "
+                 "\"plan_name_check\"; detail: Failing row contains (x y, 1, 1)\n");
+  // The queries behind one that failed are asked all the same.
+  require_failed(kGiven + kExpect + "-- then:\nselect 1/0;\n-- is:\n-- then:\nselect 1;\n-- is:\n",
+                 "    FILE:9: division by zero\n"
+                 "    FILE:12: the query returns other rows\n"
+                 "      + 1\n");
+}
+
+BOOST_AUTO_TEST_CASE(error_of_the_converger_fails_the_case) {
+  define("archive", kFind +
+                        "-- step: s\nupdate cluster set name = '' from subject\n"
+                        "where account_id = subject.id returning subject.id;\n");
+  const auto file = write(kGiven + "-- expect: nothing\n");
+  const auto result = call({"test", file});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, file + ":1: step s: new row for relation \"cluster\" violates"));
+  define("archive", kFind +
+                        "-- step: s\nupdate cluster set archived_at = now() from subject\n"
+                        "where archived_at is null returning cluster.id;\n");
+  BOOST_TEST(contains(call({"test", file}).out, "step s returned the key 11, which find did not"));
+  define("archive",
+         "-- find:\nselect account_id from cluster;\n-- step: s\n"
+         "select id from subject join account using (id) where false;\n");
+  BOOST_TEST(call({"test", file}).status == 1);
+  define("archive",
+         "-- find:\nselect account_id as id from cluster;\n-- step: s\n"
+         "select subject.id from subject where false;\n");
+  BOOST_TEST(contains(call({"test", file}).out, "find returned the key 1 twice"));
+}
+
+BOOST_AUTO_TEST_CASE(subjects_are_converged_in_chunks) {
+  define("archive", "-- chunk: 2\n" + kArchive);
+  std::string expected;
+  for (const std::string key : {"1", "2", "3", "4", "5"}) {
+    expected += "-- expect: subject " + key + ", step archive clusters, 1 change\n";
+  }
+  write(
+      "-- given:\n"
+      "insert into account (id, email, name, archived_at) overriding system value\n"
+      "select n, n || '@example.com', 'Account', now() from generate_series(1, 5) n;\n"
+      "insert into cluster (account_id, name, region, plan)\n"
+      "select id, 'c', 'eu-west-1', 'starter' from account;\n" +
+      expected);
+  const auto result = call({"test"});
+  BOOST_TEST(result.status == 0, result.out << result.err);
+}
+
+BOOST_AUTO_TEST_CASE(deferred_constraints_are_checked) {
+  const std::string constraint =
+      "create table part (account_id bigint references account deferrable initially deferred);\n";
+  require_failed(
+      "-- given:\n" + constraint + "insert into part values (7);\n-- expect: nothing\n",
+      "    FILE:1: what is given breaks a deferred constraint: insert or update on table "
+      "\"part\" violates foreign key constraint \"part_account_id_fkey\"; detail: Key "
+      "(account_id)=(7) is not present in table \"account\"\n");
+  define("archive",
+         kFind +
+             "-- step: archive clusters\n"
+             "with gone as (insert into part select 7 where not exists (select from part))"
+             " update cluster set archived_at = now() from subject\n"
+             "where account_id = subject.id and archived_at is null\n"
+             "returning subject.id;\n");
+  const auto file = write(kGiven + constraint + kExpect);
+  const auto result = call({"test", file});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, "what the steps did breaks a deferred constraint: insert or"));
+}
+
+BOOST_AUTO_TEST_CASE(commit_in_a_procedure_fails_the_case) {
+  const auto file = write("-- given:\ndo $$ begin commit; end $$;\n-- expect: nothing\n");
+  const auto result = call({"test", file});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, file + ":2: invalid transaction termination"));
+}
+
+BOOST_AUTO_TEST_CASE(mistake_in_a_file_runs_nothing) {
+  write(kGiven + kExpect);
+  const auto bad = write("-- given:\ncommit;\n", "bad");
+  define("bad", kArchive);
+  const auto result = call({"test"});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(result.out == "");
+  BOOST_TEST(lines(result.err).at(0) == "converge: error: " + bad + ":2:1: commit in a case");
+}
+
+BOOST_AUTO_TEST_CASE(step_that_the_converger_lacks_is_a_mistake) {
+  const auto file = write("-- expect: subject 1, step archive cluster, 1 change\n");
+  const auto result = call({"test", file});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(lines(result.err).at(0) ==
+             "converge: error: " + file + ":1:28: archive has no step archive cluster");
+  BOOST_TEST(contains(result.err, "Did you mean archive clusters?"));
+}
+
+BOOST_AUTO_TEST_CASE(file_without_its_converger_is_a_mistake) {
+  const auto result = call({"test", write("-- expect: nothing\n", "orphan")});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "there is no converger orphan"));
+  std::filesystem::remove(convergers / "orphan.test.sql");
+  BOOST_TEST(call({"test"}).status == 2);
+  BOOST_TEST(contains(call({"test"}).err, "there is no NAME.test.sql in " + convergers.string()));
+  BOOST_TEST(call({"test", "nosuch"}).status == 2);
+}
+
+BOOST_AUTO_TEST_CASE(prove_understands_the_output) {
+  const auto good = write("-- case: number # 1\n" + kGiven + kExpect);
+  const auto prove = [&](const std::string& file) {
+    return run_command({"prove", "--exec", binary + " test -o tap", file},
+                       {.environment = environment});
+  };
+  const auto passed = prove(good);
+  BOOST_TEST_CONTEXT(passed.out << passed.err) {
+    BOOST_TEST(passed.status == 0);
+    BOOST_TEST(contains(passed.out, "Files=1, Tests=1"));
+    BOOST_TEST(contains(passed.out, "Result: PASS"));
+  }
+  const auto failed =
+      prove(write("-- case: a\n" + kGiven + kExpect + "-- case: b\n" + kGiven + kExpect + kAsk));
+  BOOST_TEST_CONTEXT(failed.out << failed.err) {
+    BOOST_TEST(failed.status == 1);
+    BOOST_TEST(contains(failed.out, "Failed 1/2 subtests"));
+    BOOST_TEST(!contains(failed.out, "Parse errors"));
+  }
+  const auto tap = call({"test", "-o", "tap"});
+  BOOST_TEST(lines(tap.out).at(0) == "TAP version 13");
+  BOOST_TEST(lines(tap.out).at(1) == "1..2");
+  BOOST_TEST(std::regex_search(tap.out, std::regex("\nok 1 - archive: a\n  ---\n  duration_ms")));
+  BOOST_TEST(contains(tap.out, "\nnot ok 2 - archive: b\n  ---\n"));
+  BOOST_TEST(contains(tap.out, "\n  message: \"the query returns other rows\"\n"));
+  BOOST_TEST(tap.out.ends_with("\n  ...\n"));
+}
+
+BOOST_AUTO_TEST_CASE(json_has_each_case_and_the_sum) {
+  write(kGiven + kExpect + kAsk);
+  const auto result = call({"test", "-o", "json"});
+  BOOST_TEST(result.status == 1);
+  const auto all = lines(result.out);
+  BOOST_REQUIRE(all.size() == 2u);
+  BOOST_TEST(member(all[0], "converger") == "archive");
+  BOOST_TEST(member(all[0], "outcome") == "failed");
+  BOOST_TEST(contains(all[0], "\"expected\":[],\"got\":[\"11 | f\",\"12 | f\"]"));
+  BOOST_TEST(member(all[1], "kind") == "summary");
+  BOOST_TEST(member(all[1], "failed") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(unreachable_server_bails_out) {
+  write("-- expect: nothing\n");
+  const auto result =
+      call({"test", "-o", "tap", "--database", "host=" + directory.path().string()});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, "\nBail out! cannot connect"));
+}
+
+BOOST_AUTO_TEST_CASE(scratch_database_is_made_and_dropped) {
+  directory.write("convergers/schema.sql", "create table only_here (id int primary key, ok bool);");
+  define("archive",
+         "-- find:\nselect id from only_here;\n-- step: s\n"
+         "update only_here set ok = true from subject where only_here.id = subject.id\n"
+         "and ok is not true returning subject.id;\n");
+  const std::string given = "-- given:\ninsert into only_here values (1);\n";
+  write(given + "-- expect: subject 1, step s, 1 change\n" +
+        "-- then:\nselect current_database() like 'converge\\_test\\_%';\n-- is:\n--   t\n");
+  const auto result = call({"test", "--scratch"});
+  BOOST_TEST(result.status == 0, result.out << result.err);
+  BOOST_TEST(call({"test"}).status == 1);
+  BOOST_TEST(call({"test", "--schema", "x.sql"}).status == 2);
+  const auto other = directory.write("other.sql", "create table only_here (id int, ok bool)");
+  BOOST_TEST(call({"test", "--scratch", "--schema", other.string()}).status == 0);
+  const auto broken = directory.write("broken.sql", "create tabel x ()");
+  const auto refused = call({"test", "--scratch", "--schema", broken.string()});
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(contains(refused.err, broken.string() + ": syntax error"));
+}
+
+BOOST_AUTO_TEST_CASE(scratch_database_goes_with_an_interrupted_run) {
+  write("-- expect: nothing\n");
+  // A schema that nobody writes yet keeps the run where it is.
+  const auto schema = directory / "schema.sql";
+  BOOST_REQUIRE(::mkfifo(schema.c_str(), 0600) == 0);
+  const auto scratch = [&] {
+    return sql("select datname from pg_database where datname like 'converge_test%'");
+  };
+  for (const bool killed : {false, true}) {
+    auto command = start({"test", "--scratch", "--schema", schema.string()});
+    int writer = -1;
+    BOOST_REQUIRE(eventually([&] {
+      writer = ::open(schema.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+      return writer >= 0;  // It reads by now.
+    }));
+    BOOST_TEST(scratch() != "");
+    command.kill(killed ? SIGKILL : SIGINT);
+    ::close(writer);
+    const auto result = command.wait();
+    if (killed) {
+      BOOST_TEST(result.signal == SIGKILL);
+    } else {
+      BOOST_TEST(result.status == 1, result.out << result.err);
+      BOOST_TEST(contains(result.err, "interrupted"));
+      BOOST_TEST(scratch() == "");
+    }
+  }
+  const auto left = scratch();
+  BOOST_TEST(left != "");
+  sql("create database converge_test_00000000_1_1");
+  BOOST_REQUIRE(eventually([&] {
+    return sql("select count(*) from pg_stat_activity where datname = '" + left + "'") == "0";
+  }));
+  std::filesystem::remove(schema);
+  directory.write("schema.sql", read_text("convergers/platform/schema.sql"));
+  BOOST_TEST(call({"test", "--scratch", "--schema", schema.string()}).status == 0);
+  BOOST_TEST(scratch() == "converge_test_00000000_1_1");  // Of another host.
+  sql("drop database converge_test_00000000_1_1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
