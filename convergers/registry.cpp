@@ -144,9 +144,8 @@ void add_builtins(Registry& registry, const config::Config& config) {
 
 Registry load_registry(const config::Config& config, StandIns stand_ins) {
   Registry registry;
-  OutsideEnvironment environment{
-      .variables = Variables(config.variables, stand_ins == StandIns::yes ? kStandIn : ""),
-      .http = nullptr};
+  OutsideEnvironment environment{.variables = Variables(config.variables), .http = nullptr};
+  if (stand_ins == StandIns::yes) environment.variables.stand_in(kStandIn);
   for (const std::filesystem::path& path : definition_files(config.convergers)) {
     try {
       registry.convergers.push_back(load_converger(path, environment));

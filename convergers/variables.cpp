@@ -8,7 +8,7 @@ std::optional<std::string> Variables::find(const std::string& name) const {
   if (const char* value = std::getenv(name.c_str()); value != nullptr) return value;
   const auto found = configured_.find(name);
   if (found != configured_.end()) return found->second;
-  return stand_in_.empty() ? std::nullopt : std::optional(stand_in_);
+  return stand_in_;
 }
 
 }  // namespace converge::convergers

@@ -11,16 +11,18 @@ namespace converge::convergers {
 class Variables {
  public:
   Variables() = default;
-  /// `stand_in`, unless it is empty, is the value of those that have none.
-  explicit Variables(std::map<std::string, std::string> configured, std::string stand_in = {})
-      : configured_(std::move(configured)), stand_in_(std::move(stand_in)) {}
+  explicit Variables(std::map<std::string, std::string> configured)
+      : configured_(std::move(configured)) {}
+
+  /// From now on the value of those that have none.
+  void stand_in(std::string value) { stand_in_ = std::move(value); }
 
   /// The value; nullopt when there is none.
   std::optional<std::string> find(const std::string& name) const;
 
  private:
   std::map<std::string, std::string> configured_;
-  std::string stand_in_;
+  std::optional<std::string> stand_in_;
 };
 
 }  // namespace converge::convergers

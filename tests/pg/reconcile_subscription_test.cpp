@@ -59,11 +59,11 @@ struct Platform : World {
         "select account_id, id, plan, size, created_at from cluster");
   }
   /// Of one cluster, as `plan size opened closed`, a line each; days only.
-  std::string subscriptions(int cluster) const {
+  std::string subscriptions(int of_cluster) const {
     return sql(
         "select plan, size, opened_at::date, closed_at::date from subscription where "
         "cluster_id = " +
-        std::to_string(cluster) + " order by opened_at, id");
+        std::to_string(of_cluster) + " order by opened_at, id");
   }
   std::string reconcile() { return summary(run(converger)); }
 
@@ -187,7 +187,7 @@ class RandomHistories {
  public:
   std::string statements(int clusters) {
     std::string text = "drop index subscription_open;";
-    for (int id = 1; id <= clusters; ++id) text += cluster(id);
+    for (int id = 1; id <= clusters; ++id) text += statements_for(id);
     return text;
   }
 
@@ -197,7 +197,7 @@ class RandomHistories {
   static std::string day(int number) {
     return fmt::format("'2020-01-01'::timestamptz + {} * interval '1 day'", number);
   }
-  std::string cluster(int id) {
+  std::string statements_for(int id) {
     const int created = up_to(10);
     const int changed = up_to(3) == 0 ? created : up_to(40);
     const std::string archived = up_to(1) == 0 ? "null" : day(created + up_to(30));

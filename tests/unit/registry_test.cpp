@@ -18,7 +18,8 @@ struct Configured {
   Configured() { std::filesystem::create_directory(directory / "convergers"); }
 
   Registry load(const std::string& text) {
-    config::Config config{.convergers = directory / "convergers"};
+    config::Config config;
+    config.convergers = directory / "convergers";
     config::read_settings(directory.write("converge.toml", text), config);
     return load_registry(config);
   }
