@@ -47,7 +47,7 @@ std::int64_t Attempts::begin(PassId& pass, const DefinitionId& definition, const
   waiting_.push_back(&mine);
   while (!mine.ended) {
     if (is_writing_) {
-      ended_.wait(lock);
+      mine.told.wait(lock);
       continue;
     }
     is_writing_ = true;
@@ -55,7 +55,7 @@ std::int64_t Attempts::begin(PassId& pass, const DefinitionId& definition, const
     write_all();
     lock.lock();
     is_writing_ = false;
-    ended_.notify_all();
+    if (!waiting_.empty()) waiting_.front()->told.notify_one();
   }
   if (mine.failure) std::rethrow_exception(mine.failure);
   return mine.seq;
@@ -94,6 +94,7 @@ void Attempts::write_all() {
   for (Waiting* waiting : taken) {
     waiting->failure = failure;
     waiting->ended = true;
+    waiting->told.notify_one();  // With the lock held: it is gone as soon as it can see that.
   }
 }
 
@@ -101,11 +102,11 @@ std::int64_t Attempts::write_one(Writer& writer, const Waiting& waiting, std::in
                                  std::int64_t now_us) {
   const Attempt& attempt = waiting.attempt;
   if (waiting.for_found) {
-    write_outside(writer.database(), {.converger = waiting.definition.name,
-                                      .title = attempt.title,
-                                      .subject = attempt.subject,
-                                      .key = attempt.key,
-                                      .tried_us = now_us});
+    write_outside(session_.prepared(kWriteOutside), {.converger = waiting.definition.name,
+                                                     .title = attempt.title,
+                                                     .subject = attempt.subject,
+                                                     .key = attempt.key,
+                                                     .tried_us = now_us});
   }
   return writer.append({.kind = Kind::attempt,
                         .pass = pass,

@@ -38,6 +38,7 @@ class Attempts {
     std::int64_t seq = 0;
     std::exception_ptr failure = {};
     bool ended = false;
+    std::condition_variable told = {};  ///< That it has ended, or that it is its turn to write.
   };
 
   void write_all();
@@ -49,7 +50,6 @@ class Attempts {
   const ProcessIdentity process_ = this_process();
 
   std::mutex mutex_;
-  std::condition_variable ended_;
   std::vector<Waiting*> waiting_;
   bool is_writing_ = false;  ///< One of those who wait writes for the others.
 };

@@ -163,19 +163,14 @@ std::vector<std::optional<LastOutside>> read_outside(SQLite::Statement& select,
   return all;
 }
 
-void write_outside(SQLite::Database& database, const LastOutside& last) {
-  SQLite::Statement statement(database,
-                              "insert into outside_last values (?1, ?2, ?3, ?4, ?5, ?6)"
-                              " on conflict do update set key = excluded.key,"
-                              " tried_us = excluded.tried_us,"
-                              " done_us = iif(key = excluded.key, done_us, excluded.done_us)");
-  statement.bindNoCopy(1, last.converger);
-  statement.bindNoCopy(2, last.subject);
-  statement.bindNoCopy(3, last.title);
-  statement.bindNoCopy(4, last.key);
-  statement.bind(5, last.tried_us);
-  statement.bind(6, last.done_us);
-  statement.exec();
+void write_outside(SQLite::Statement& write, const LastOutside& last) {
+  write.bindNoCopy(1, last.converger);
+  write.bindNoCopy(2, last.subject);
+  write.bindNoCopy(3, last.title);
+  write.bindNoCopy(4, last.key);
+  write.bind(5, last.tried_us);
+  write.bind(6, last.done_us);
+  execute(write);
 }
 
 bool has_outside_of(SQLite::Database& database, const std::string& converger,
@@ -224,22 +219,22 @@ void delete_outside_before(SQLite::Database& database, const std::string& conver
   erase.exec();
 }
 
-void note_attempt_end(SQLite::Database& database, const Entry& outcome, const AttemptEnd& end,
-                      std::int64_t time_us) {
+void note_attempt_end(const std::function<SQLite::Statement&(const char*)>& prepared,
+                      const Entry& outcome, const AttemptEnd& end, std::int64_t time_us) {
   if (end.state == AttemptState::owed_done) {
-    SQLite::Statement update(database, "update owed set done = 1 where key = ?");
+    SQLite::Statement& update = prepared("update owed set done = 1 where key = ?");
     update.bind(1, owed_key(end.key));
-    update.exec();
+    execute(update);
   } else if (end.state == AttemptState::found_done) {
-    SQLite::Statement update(database,
-                             "update outside_last set done_us = ?5 where converger = ?1"
-                             " and subject = ?2 and title = ?3 and key = ?4");
+    SQLite::Statement& update = prepared(
+        "update outside_last set done_us = ?5 where converger = ?1"
+        " and subject = ?2 and title = ?3 and key = ?4");
     update.bindNoCopy(1, outcome.definition->name);
     update.bindNoCopy(2, *outcome.subject);
     update.bindNoCopy(3, end.title);
     update.bindNoCopy(4, end.key);
     update.bind(5, time_us);
-    update.exec();
+    execute(update);
   }
 }
 

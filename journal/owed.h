@@ -97,7 +97,12 @@ std::vector<std::optional<LastOutside>> read_outside(SQLite::Statement& select,
                                                      const std::string& converger,
                                                      const std::string& title,
                                                      const std::vector<std::string>& subjects);
-void write_outside(SQLite::Database& database, const LastOutside& last);
+inline constexpr const char* kWriteOutside =
+    "insert into outside_last values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do update set"
+    " key = excluded.key, tried_us = excluded.tried_us,"
+    " done_us = iif(key = excluded.key, done_us, excluded.done_us)";
+/// Executes `kWriteOutside`.
+void write_outside(SQLite::Statement& write, const LastOutside& last);
 /// Those that never succeeded. False when there is none.
 bool has_outside_of(SQLite::Database& database, const std::string& converger,
                     const std::vector<std::string>& subjects);
@@ -109,8 +114,9 @@ void delete_outside_before(SQLite::Database& database, const std::string& conver
                            const std::string& title, std::int64_t before_us);
 
 /// Notes the end of the attempt that `outcome` is the entry of. May be done again.
-void note_attempt_end(SQLite::Database& database, const Entry& outcome, const AttemptEnd& end,
-                      std::int64_t time_us);
+/// `prepared` gives the statement of a text.
+void note_attempt_end(const std::function<SQLite::Statement&(const char*)>& prepared,
+                      const Entry& outcome, const AttemptEnd& end, std::int64_t time_us);
 
 /// Forgets what both tables tell of a subject: with it, that something is owed.
 void redact_outside(SQLite::Database& database, const std::string& subject,

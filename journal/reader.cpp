@@ -3,6 +3,7 @@
 #include "journal/control.h"
 #include "journal/convergers.h"
 #include "journal/database.h"
+#include "journal/owed.h"
 #include "journal/reading.h"
 #include "journal/schema.h"
 #include "journal/search.h"
@@ -206,7 +207,22 @@ State Reader::state() {
       state.quarantined = read_quarantined(database);
       state.service = read_service(database);
     }
+    if (schema_state(database).version >= 5) {
+      state.owing = read_convergers_owing(database, [](auto) { return std::nullopt; });
+    }
     return state;
+  });
+}
+
+std::vector<std::optional<LastOutside>> Reader::last_outside(
+    const std::string& converger, const std::string& title,
+    const std::vector<std::string>& subjects) {
+  return implementation_->reading([&](SQLite::Database& database) {
+    if (schema_state(database).version < 5) {
+      return std::vector<std::optional<LastOutside>>(subjects.size());
+    }
+    SQLite::Statement select(database, kSelectOutside);
+    return read_outside(select, converger, title, subjects);
   });
 }
 

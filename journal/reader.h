@@ -69,6 +69,7 @@ struct State {
   std::vector<Pause> pauses = {};                    ///< Also those whose time is up.
   std::vector<Quarantined> quarantined = {};  ///< By converger, those first that are due first.
   std::optional<Service> service = {};        ///< Which may have died.
+  std::vector<std::string> owing = {};  ///< Convergers whose steps outside the database are owed.
 };
 
 /// The reading side: opens the file read-only, never checkpoints, and holds no read transaction
@@ -112,6 +113,10 @@ class Reader {
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
   State state();
+  /// As `Journal::last_outside`.
+  std::vector<std::optional<LastOutside>> last_outside(const std::string& converger,
+                                                       const std::string& title,
+                                                       const std::vector<std::string>& subjects);
   std::map<std::string, LastPass> last_passes();
   std::map<std::string, Hold> holds();
 

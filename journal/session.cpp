@@ -272,7 +272,8 @@ void Session::write_outcomes(const std::map<std::int64_t, QueuedOutcome>& queued
       tell(fmt::format("transaction {} was settled as {} meanwhile, not as {}", txn,
                        name_of(*there), name_of(*outcome.entry.outcome)));
     }
-    note_attempt_end(*database_, outcome.entry, outcome.end, outcome.time_us);
+    note_attempt_end([this](const char* sql) -> SQLite::Statement& { return prepared(sql); },
+                     outcome.entry, outcome.end, outcome.time_us);
   }
 }
 

@@ -49,8 +49,7 @@ void print_verdict(const Common& common, const std::string& name, const Error* e
 }
 
 /// Whether the server accepts it.
-bool check_one(const Common& common, convergers::Defined& converger,
-               postgres::Session& session) {
+bool check_one(const Common& common, convergers::Defined& converger, postgres::Session& session) {
   try {
     converger.inspect(session);
     converger.prepare(session);

@@ -19,6 +19,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <memory>
 
 namespace converge::cli {
 
@@ -70,22 +71,49 @@ std::vector<std::string> named(const PassRequest& request) {
   return {*request.subject};
 }
 
-/// What a plan leaves out as the next run would: from the journal, if there is one.
-std::vector<journal::Quarantined> planned_without(const PassRequest& request,
-                                                  const config::Config& config,
-                                                  const std::string& name) {
+/// What a plan knows of earlier passes, as the next run would: from the journal, if there is one.
+void remember_for_plan(engine::PassContext& context, const config::Config& config,
+                       const std::string& name) {
   std::error_code error;
-  if (!request.plan || !std::filesystem::exists(config.journal, error)) return {};
-  auto all = journal::Reader(config.journal).state().quarantined;
-  std::erase_if(all, [&](const auto& one) { return one.converger != name; });
-  return all;
+  if (!std::filesystem::exists(config.journal, error)) return;
+  const auto reader = std::make_shared<journal::Reader>(config.journal);
+  context.quarantined = reader->state().quarantined;
+  std::erase_if(context.quarantined, [&](const auto& one) { return one.converger != name; });
+  context.last_outside = [reader, name](const std::string& title, const auto& keys) {
+    return reader->last_outside(name, title, keys);
+  };
 }
 
-std::vector<std::string> chosen(const PassRequest& request, const convergers::Registry& registry,
-                                const config::Config& config) {
-  if (!request.names.empty()) return request.names;
-  if (request.plan) return registry.names();
-  return due(registry, config, wall_time_us());
+/// What `run` has to do: passes, and what earlier ones owe to the outside.
+struct Errands {
+  std::vector<std::string> names;
+  std::vector<std::string> owing;  ///< Beside those.
+};
+
+/// Convergers with steps outside the database that are owed; none when the journal cannot be read,
+/// which is told by whoever writes it.
+std::vector<std::string> owing(const config::Config& config) {
+  try {
+    return remember(config.journal).owing;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+Errands chosen(const PassRequest& request, const convergers::Registry& registry,
+               const config::Config& config) {
+  Errands errands{.names = request.names, .owing = {}};
+  if (request.names.empty()) {
+    errands.names = request.plan ? registry.names() : due(registry, config, wall_time_us());
+  }
+  if (!request.plan) errands.owing = owing(config);
+  const auto is_unknown = [&](const auto& name) { return registry.find(name) == nullptr; };
+  std::erase_if(errands.names, is_unknown);
+  std::erase_if(errands.owing, [&](const std::string& name) {
+    return is_unknown(name) ||
+           std::find(errands.names.begin(), errands.names.end(), name) != errands.names.end();
+  });
+  return errands;
 }
 
 /// Archives what is too old for the journal; false where that failed, which is told.
@@ -126,6 +154,76 @@ bool report_broken(const PassRequest& request, const convergers::Registry& regis
   }
   return any;
 }
+
+/// The passes of one command, one after the other.
+class Passes {
+ public:
+  Passes(const PassRequest& request, const Common& common, const config::Config& config,
+         const convergers::Registry& registry)
+      : request_(request),
+        common_(common),
+        config_(config),
+        registry_(registry),
+        workplace_(config, actor_, request.plan) {
+    if (!workplace_.journal) return;
+    engine::recover(*workplace_.journal, workplace_.locks, *workplace_.lock_session,
+                    [](const auto& text) { print_notice(text); });
+  }
+
+  void run(const std::string& name) { pass(name, false); }
+  /// What is owed alone; told when that was something.
+  void carry_out(const std::string& name) { pass(name, true); }
+
+  /// Puts the journal in order; false when something was left undone, which is told.
+  bool end() {
+    bool done = !left_out_;
+    if (!workplace_.journal) return done;
+    done &= flushed(*workplace_.journal);
+    if (!interrupted()) done &= kept(config_, actor_, common_);
+    const bool told = std::any_of(results_.begin(), results_.end(),
+                                  [](const auto& result) { return result.pass != 0; });
+    if (told) engine::witness_head(config_.journal);
+    return done;
+  }
+
+  const std::vector<engine::PassResult>& results() const { return results_; }
+
+ private:
+  void pass(const std::string& name, bool only_owed) {
+    if (interrupted()) {
+      print_error(Error(ErrorKind::failure, name + ": not run: interrupted"));
+      left_out_ = true;
+      return;
+    }
+    PassPrinter printer(name, request_, common_);
+    engine::PassContext context{
+        .pool = workplace_.pool,
+        .locks = workplace_.locks,
+        .journal = workplace_.journal ? &*workplace_.journal : nullptr,
+        .trigger = request_.plan ? "plan" : (actor_ == "cron" ? "cron" : "hand"),
+        .actor = actor_,
+        .wait = request_.wait,
+        .subjects = only_owed ? std::vector<std::string>{} : named(request_),
+        .only_owed = only_owed,
+        .stop = &interrupted(),
+        .observer = printer.observer()};
+    if (request_.plan) remember_for_plan(context, config_, name);
+    const auto result = engine::run_pass(*registry_.find(name), context);
+    const bool idle = result.pass == 0 && !result.error;
+    if (only_owed && idle) return;  // Another process was at it, or a person paused it.
+    results_.push_back(result);
+    printer.result(result, context);
+  }
+
+  const PassRequest& request_;
+  const Common& common_;
+  const config::Config& config_;
+  const convergers::Registry& registry_;
+  const std::string actor_ = current_actor();
+  Workplace workplace_;
+  std::vector<engine::PassResult> results_;
+  bool left_out_ = false;
+};
 
 }  // namespace
 
@@ -193,50 +291,18 @@ int execute_passes(const PassRequest& request, const Common& common) {
   const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, request.names);
   const bool broken = report_broken(request, registry);
-  std::vector<std::string> names = chosen(request, registry, config);
-  std::erase_if(names, [&](const auto& name) { return registry.find(name) == nullptr; });
-  std::vector<engine::PassResult> results;
-  bool unfinished = false;
-  if (names.empty()) {
+  const Errands errands = chosen(request, registry, config);
+  if (errands.names.empty() && errands.owing.empty()) {
     if (!broken && common.verbose) print_notice("no converger is due");
-    return exit_status(results, broken, request.exit_code);
+    return exit_status({}, broken, request.exit_code);
   }
 
   handle_signals();
-  const std::string actor = current_actor();
-  Workplace workplace(config, actor, request.plan);
-  if (workplace.journal) {
-    engine::recover(*workplace.journal, workplace.locks, *workplace.lock_session,
-                    [](const auto& text) { print_notice(text); });
-  }
-  for (const std::string& name : names) {
-    if (interrupted()) {
-      print_error(Error(ErrorKind::failure, name + ": not run: interrupted"));
-      unfinished = true;
-      continue;
-    }
-    PassPrinter printer(name, request, common);
-    engine::PassContext context{.pool = workplace.pool,
-                                .locks = workplace.locks,
-                                .journal = workplace.journal ? &*workplace.journal : nullptr,
-                                .trigger = request.plan      ? "plan"
-                                           : actor == "cron" ? "cron"
-                                                             : "hand",
-                                .actor = actor,
-                                .wait = request.wait,
-                                .subjects = named(request),
-                                .quarantined = planned_without(request, config, name),
-                                .stop = &interrupted(),
-                                .observer = printer.observer()};
-    results.push_back(engine::run_pass(*registry.find(name), context));
-    printer.result(results.back(), context);
-  }
-  if (workplace.journal) unfinished |= !flushed(*workplace.journal);
-  if (workplace.journal && !interrupted()) unfinished |= !kept(config, actor, common);
-  const bool told = std::any_of(results.begin(), results.end(),
-                                [](const engine::PassResult& result) { return result.pass != 0; });
-  if (workplace.journal && told) engine::witness_head(config.journal);
-  return exit_status(results, broken || unfinished, request.exit_code);
+  Passes passes(request, common, config, registry);
+  for (const std::string& name : errands.owing) passes.carry_out(name);
+  for (const std::string& name : errands.names) passes.run(name);
+  const bool unfinished = !passes.end();
+  return exit_status(passes.results(), broken || unfinished, request.exit_code);
 }
 
 }  // namespace converge::cli

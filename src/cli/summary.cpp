@@ -19,6 +19,15 @@ std::string summarize_steps(std::string_view detail) {
         fmt::format("{}{} {}", i == 0 ? "" : ", ", printable(step->getValue<std::string>("title")),
                     step->getValue<std::int64_t>("count"));
   }
+  const auto planned = object->getArray("planned");
+  for (std::size_t i = 0; !planned.isNull() && i < planned->size(); ++i) {
+    const auto step = planned->getObject(static_cast<unsigned>(i));
+    const auto member = [&](const char* name) {
+      return printable(step->optValue<std::string>(name, ""));
+    };
+    text += fmt::format("{}{}: {}{}", text.empty() ? "" : ", ", member("title"), member("request"),
+                        member("message"));
+  }
   return text;
 }
 

@@ -7,7 +7,8 @@
 
 namespace converge::cli {
 
-/// The steps in an inconsistency's detail for one line: `archive clusters 3, revoke api keys 2`.
+/// The steps in an inconsistency's detail for one line: `archive clusters 3, revoke api keys 2`;
+/// and those outside the database, with what they send: `tell the owner: POST http://…`.
 std::string summarize_steps(std::string_view detail);
 
 /// What a person does about a hold.

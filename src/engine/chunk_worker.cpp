@@ -101,16 +101,17 @@ void commit_with_record(PassState& state, postgres::Transaction& transaction,
   journal.append_outcome(state.pass(), definition, seq, journal::Outcome::committed);
 }
 
-/// To be leased when the chunk has its slot, so that no more are open than are needed.
-postgres::Pool::Lease ChunkWorker::ready_session(std::chrono::milliseconds timeout) {
-  auto session = state_.lease();
-  make_ready(*session, timeout);
-  return session;
-}
-
-void ChunkWorker::make_ready(postgres::Session& session, std::chrono::milliseconds timeout) const {
-  state_.converger().prepare(session);
-  session.set_statement_timeout(timeout);
+ChunkWorker::ChunkWorker(PassState& state, bool commits, std::size_t stage,
+                         const Underway* underway)
+    : state_(state),
+      outside_(state),
+      commits_(commits),
+      stage_(stage),
+      steps_(steps_before(state.converger(), stage)) {
+  if (underway == nullptr) return;
+  for (std::size_t row = 0; row < underway->size(); ++row) {
+    underway_.emplace(underway->subjects.key(row), underway->each[row]);
+  }
 }
 
 void ChunkWorker::work(const Subjects& chunk) { work_parts(chunk, false); }
@@ -118,18 +119,21 @@ void ChunkWorker::work(const Subjects& chunk) { work_parts(chunk, false); }
 void ChunkWorker::work_in(std::unique_ptr<postgres::Transaction> transaction,
                           const Subjects& chunk) {
   bool done = false;
+  Underway next;
   try {
     Slots::Slot slot(state_.slots());
     const Subjects subjects = complete(state_.converger(), *transaction, chunk);
-    const auto changes = state_.converger().converge(*transaction, subjects, state_.first_steps());
-    finish(*transaction, subjects, changes, slot);
+    auto changes = state_.converger().converge(*transaction, subjects, steps_);
+    next = finish(*transaction, subjects, std::move(changes), slot);
     done = true;
   } catch (const Error& error) {
     transaction.reset();
     state_.expect_work = true;
     recover_from(error, chunk, 1, false, done);
   }
-  if (!done) work_parts(chunk, false);
+  transaction.reset();
+  if (!done) return work_parts(chunk, false);
+  outside_.go_on(std::move(next), stage_);
 }
 
 bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& keys) {
@@ -139,10 +143,10 @@ bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& ke
     postgres::Transaction transaction(std::move(session));
     transaction.session().queue(
         postgres::AdvisoryLocks::take_for_transaction(state_.converger().profile().name));
-    const auto converged = state_.converger().find_and_converge(transaction, keys);
+    auto converged = state_.converger().find_and_converge(transaction, keys);
     if (!converged || !are_those(converged->subjects, keys)) return false;
     acts = true;
-    finish(transaction, converged->subjects, converged->changes, slot);
+    finish(transaction, converged->subjects, std::move(converged->changes), slot);
     return true;
   } catch (const Error& error) {
     const bool is_settled = postgres::is_about_data(error) || error.kind() == ErrorKind::transient;
@@ -152,12 +156,13 @@ bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& ke
 }
 
 void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
-  bool read_again = halved || state_.expect_work;
+  bool read_again = halved || state_.expect_work || stage_ > 0 || outside_.acts_for_found();
   bool done = false;
+  Underway next;
   for (int tries = 1; !done;) {
     state_.require_time();
     try {
-      done = attempt(chunk, read_again);
+      done = attempt(chunk, read_again, next);
     } catch (const Error& error) {
       // What was found a while ago may be wrong by now; blame nobody before it is read again.
       if (read_again || error.kind() == ErrorKind::transient) {
@@ -166,6 +171,7 @@ void ChunkWorker::work_parts(const Subjects& chunk, bool halved) {
     }
     read_again = true;
   }
+  outside_.go_on(std::move(next), stage_);
 }
 
 /// Sets `done` unless the same chunk is to be tried again.
@@ -195,7 +201,7 @@ void ChunkWorker::recover_from(const Error& error, const Subjects& chunk, int at
 /// A failed subject with all its columns, if it can be read; its label is among them.
 Subjects ChunkWorker::described(const Subjects& subject) {
   try {
-    postgres::Transaction transaction(ready_session(state_.statement_timeout()));
+    postgres::Transaction transaction(state_.ready_session());
     Subjects all = complete(state_.converger(), transaction, subject);
     transaction.rollback();
     if (!all.empty()) return all;
@@ -212,11 +218,12 @@ bool ChunkWorker::probe(const Subjects& chunk) {
     // Not to be waited for: the pass has the session that it is listing with.
     const auto session = state_.context().pool.try_lease();
     if (!session) return false;
-    make_ready(**session, std::min(state_.statement_timeout(), kProbePatience));
+    state_.converger().prepare(**session);
+    (*session)->set_statement_timeout(std::min(state_.statement_timeout(), kProbePatience));
     // What is to be corrected would all be corrected, and taken back: a few subjects tell first.
     if (!std::exchange(has_probed_, true)) {
       const auto few = chunk.slice(0, std::min(chunk.size(), kProbedFirst));
-      state_.expect_work = !state_.converger().is_right(**session, few, state_.first_steps());
+      state_.expect_work = !state_.converger().is_right(**session, few, steps_);
     }
     return !state_.expect_work && look(**session, chunk);
   } catch (const Error&) {
@@ -225,51 +232,116 @@ bool ChunkWorker::probe(const Subjects& chunk) {
 }
 
 bool ChunkWorker::look(postgres::Session& session, const Subjects& chunk) {
-  const bool right = state_.converger().is_right(session, chunk, state_.first_steps());
+  const bool right = state_.converger().is_right(session, chunk, steps_);
   state_.expect_work = !right;
   if (right) state_.examined(chunk.size());
   return right;
 }
 
 /// False when subjects that were found a while ago turned out to need work: they are to be read
-/// again first. Those that are right already are spared the reading.
-bool ChunkWorker::attempt(const Subjects& chunk, bool read_again) {
+/// again first. Those that are right already are spared the reading. `next`: what goes on.
+bool ChunkWorker::attempt(const Subjects& chunk, bool read_again, Underway& next) {
   Slots::Slot slot(state_.slots());
-  auto session = ready_session(state_.statement_timeout());
+  auto session = state_.ready_session();  // With the slot: no more are open than are needed.
   if (!read_again) return look(*session, chunk);
   postgres::Transaction transaction(std::move(session));
-  const Subjects subjects = state_.converger().find_again(transaction, chunk);
-  subjects.require_usable_keys();
+  const Subjects subjects = find_again(transaction, chunk);
   std::vector<StepChanges> changes;
   if (!subjects.empty()) {
-    changes = state_.converger().converge(transaction, subjects, state_.first_steps());
+    changes = state_.converger().converge(transaction, subjects, steps_);
   }
-  finish(transaction, subjects, changes, slot);
-  if (subjects.size() < chunk.size()) state_.examined(chunk.size() - subjects.size());
+  next = finish(transaction, subjects, std::move(changes), slot);
+  if (stage_ == 0 && subjects.size() < chunk.size()) {
+    state_.examined(chunk.size() - subjects.size());
+  }
   return true;
 }
 
-void ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& subjects,
-                         const std::vector<StepChanges>& changes, Slots::Slot& slot) {
-  state_.expect_work = any_rows(changes);
-  if (!any_rows(changes)) {
-    slot.give_back();
-    transaction.rollback();
-  } else {
-    const std::string xid = commits_ ? transaction.xid() : std::string();
-    slot.give_back();
-    const auto records = state_.recorder().record(subjects, changes);
-    if (commits_) {
-      commit_with_record(state_, transaction, xid, [&, index = std::size_t{0}]() mutable {
-        return index < records.size() ? &records[index++] : nullptr;
-      });
-    } else {
-      transaction.execute("set constraints all immediate");  // As COMMIT would.
-      transaction.rollback();
-    }
-    state_.corrected(records);
+/// As find returns them now; what is owed to a subject is owed to it as it was.
+Subjects ChunkWorker::find_again(postgres::Transaction& transaction, const Subjects& chunk) {
+  Subjects found = state_.converger().find_again(transaction, chunk);
+  found.require_usable_keys();
+  if (stage_ == 0) return found;
+  std::set<std::string_view> keys;
+  for (std::size_t row = 0; row < found.size(); ++row) keys.insert(found.key(row));
+  Subjects all = found;
+  for (std::size_t row = 0; row < chunk.size(); ++row) {
+    const auto known = underway_.find(chunk.key(row));
+    if (known == underway_.end()) continue;
+    known->second.found = keys.contains(chunk.key(row));
+    if (!known->second.found && !known->second.owed.empty()) all.append(chunk, row);
   }
-  state_.examined(subjects.size());
+  return all;
+}
+
+Underway ChunkWorker::finish(postgres::Transaction& transaction, const Subjects& subjects,
+                             std::vector<StepChanges> changes, Slots::Slot& slot) {
+  const bool changed = any_rows(changes);
+  state_.expect_work = changed;
+  std::vector<journal::Inconsistency> records;
+  if (is_plan()) outside_.rehearse(transaction, subjects, changes);
+  if (!commits_ && any_rows(changes)) {
+    transaction.execute("set constraints all immediate");  // As COMMIT would.
+  }
+  const std::string xid = commits_ && changed ? transaction.xid() : std::string();
+  slot.give_back();
+  if (changed || is_plan()) records = state_.recorder().record(subjects, changes);
+  outside_.plan(subjects, stage_, records, owed());
+  if (commits_ && changed) {
+    commit_with_record(state_, transaction, xid, [&, index = std::size_t{0}]() mutable {
+      return index < records.size() ? &records[index++] : nullptr;
+    });
+  } else {
+    transaction.rollback();
+  }
+  count(records);
+  if (!commits_) state_.corrected(outside_.due(subjects, records));
+  if (stage_ == 0) state_.examined(subjects.size());
+  return commits_ ? going_on(subjects, records) : Underway();
+}
+
+void ChunkWorker::count(const std::vector<journal::Inconsistency>& records) {
+  for (const journal::Inconsistency& record : records) {
+    const auto known = underway_.find(record.subject);
+    if (known != underway_.end() && known->second.counted) {
+      state_.changed_further(record.count);
+    } else {
+      state_.corrected(record);
+    }
+  }
+}
+
+/// The subjects that steps outside may act for.
+Underway ChunkWorker::going_on(const Subjects& subjects,
+                               const std::vector<journal::Inconsistency>& records) const {
+  Underway next(subjects.width());
+  if (!outside_.any()) return next;
+  auto record = records.begin();  // They are in the order of the subjects.
+  for (std::size_t row = 0; row < subjects.size(); ++row) {
+    const auto known = underway_.find(subjects.key(row));
+    Underway::Subject subject =
+        known != underway_.end() ? known->second : Underway::Subject{.found = true};
+    if (record != records.end() && record->subject == subjects.key(row)) {
+      subject.counted = true;
+      if (record->planned) {
+        subject.owed = record->planned->key;
+        subject.at = static_cast<std::int64_t>(stage_);
+      }
+      ++record;
+    }
+    if (subject.owed.empty() && !outside_.acts_for_found()) continue;
+    next.append(subjects, row, std::move(subject));
+  }
+  return next;
+}
+
+/// Those of the subjects underway that something is owed to.
+std::vector<std::string> ChunkWorker::owed() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, subject] : underway_) {
+    if (!subject.owed.empty()) keys.push_back(key);
+  }
+  return keys;
 }
 
 }  // namespace converge::engine

@@ -1,10 +1,14 @@
 #pragma once
 
+#include "src/engine/outside_work.h"
 #include "src/engine/pass_state.h"
 #include "src/postgres/transaction.h"
 
-#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace converge::engine {
@@ -13,7 +17,10 @@ namespace converge::engine {
 class ChunkWorker {
  public:
   /// `commits` is false for a plan, and to learn the full extent of a set that a limit stopped.
-  ChunkWorker(PassState& state, bool commits) : state_(state), commits_(commits) {}
+  /// With `underway`, for the steps after those outside before `stage`: for subjects that are among
+  /// it.
+  ChunkWorker(PassState& state, bool commits, std::size_t stage = 0,
+              const Underway* underway = nullptr);
 
   /// Whether the subjects are right already: the steps return nothing for them. Rolled back; false
   /// when they cannot tell, or when no session is free. Does nothing, and says false, once a chunk
@@ -33,15 +40,23 @@ class ChunkWorker {
   void recover_from(const Error& error, const Subjects& chunk, int attempt, bool halved,
                     bool& done);
   bool look(postgres::Session& session, const Subjects& chunk);
-  bool attempt(const Subjects& chunk, bool read_again);
-  void finish(postgres::Transaction& transaction, const Subjects& subjects,
-              const std::vector<StepChanges>& changes, Slots::Slot& slot);
+  bool attempt(const Subjects& chunk, bool read_again, Underway& next);
+  Subjects find_again(postgres::Transaction& transaction, const Subjects& chunk);
+  Underway finish(postgres::Transaction& transaction, const Subjects& subjects,
+                  std::vector<StepChanges> changes, Slots::Slot& slot);
+  bool is_plan() const { return state_.context().journal == nullptr; }
+  std::vector<std::string> owed() const;
+  void count(const std::vector<journal::Inconsistency>& records);
+  Underway going_on(const Subjects& subjects,
+                    const std::vector<journal::Inconsistency>& records) const;
   Subjects described(const Subjects& subject);
-  void make_ready(postgres::Session& session, std::chrono::milliseconds timeout) const;
-  postgres::Pool::Lease ready_session(std::chrono::milliseconds timeout);
 
   PassState& state_;
-  bool commits_;
+  OutsideWork outside_;
+  const bool commits_;
+  const std::size_t stage_;
+  const StepRange steps_;
+  std::map<std::string, Underway::Subject, std::less<>> underway_;
   bool has_probed_ = false;
 };
 

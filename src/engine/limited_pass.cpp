@@ -28,6 +28,8 @@ std::string encode(const journal::Inconsistency& record) {
   std::string bytes(reinterpret_cast<const char*>(&record.count), sizeof record.count);
   append_text(bytes, record.subject);
   append_text(bytes, record.detail);
+  append_text(bytes, record.planned ? record.planned->key : "");
+  append_text(bytes, record.planned ? record.planned->row : "");
   if (record.label) append_text(bytes, *record.label);
   return bytes;
 }
@@ -38,6 +40,11 @@ journal::Inconsistency decode(std::string_view bytes) {
   bytes.remove_prefix(sizeof record.count);
   record.subject = take_text(bytes);
   record.detail = take_text(bytes);
+  std::string key = take_text(bytes);
+  std::string row = take_text(bytes);
+  if (!key.empty()) {
+    record.planned = journal::PlannedOutside{.key = std::move(key), .row = std::move(row)};
+  }
   if (!bytes.empty()) record.label = take_text(bytes);
   return record;
 }
@@ -95,10 +102,7 @@ LimitVerdict LimitedPass::run_once() {
   std::unique_ptr<postgres::Transaction> transaction = listing_.take_transaction();
   const bool fresh = transaction != nullptr;
   if (!fresh) {
-    auto session = state_.lease();
-    session->set_statement_timeout(state_.statement_timeout());
-    state_.converger().prepare(*session);
-    transaction = std::make_unique<postgres::Transaction>(std::move(session));
+    transaction = std::make_unique<postgres::Transaction>(state_.ready_session());
   }
   if (!converge_chunks(*transaction, fresh)) {
     transaction->rollback();
@@ -160,16 +164,17 @@ bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& ch
   subjects.require_usable_keys();
   if (subjects.empty()) return false;
   const auto changes = converger.converge(transaction, subjects, state_.first_steps());
-  if (!any_rows(changes)) return false;
   // A deferred constraint speaks now, while the chunk can still be taken back alone.
   transaction.execute(
       "set constraints all immediate; set constraints all deferred; "
       "release savepoint converge_chunk");
-  for (const auto& record : state_.recorder().record(subjects, changes)) {
-    records_->append(encode(record));
-    state_.corrected(record);
-  }
-  return true;
+  auto records = state_.recorder().record(subjects, changes);
+  const OutsideWork outside(state_);
+  outside.plan(subjects, 0, records);
+  for (const auto& record : records) records_->append(encode(record));
+  state_.corrected(records);
+  state_.corrected(outside.due(subjects, records));
+  return !records.empty();
 }
 
 void LimitedPass::commit(postgres::Transaction& transaction) {

@@ -5,6 +5,7 @@
 #include "src/engine/fights.h"
 #include "src/engine/limited_pass.h"
 #include "src/engine/named_subjects.h"
+#include "src/engine/outside_work.h"
 #include "src/engine/pass_note.h"
 #include "src/engine/pass_state.h"
 #include "src/engine/shard_locks.h"
@@ -16,6 +17,7 @@
 #include <exception>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace converge::engine {
 
@@ -35,6 +37,7 @@ class Pass {
       if (!is_plan() && !skipped_ && !hold_) {
         tell_fights(state_);
         context_.journal->free(profile().name, state_.quarantine().freed());
+        OutsideWork(state_).forget(state_.quarantine().freed());
       }
     } catch (const Error& caught) {
       error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
@@ -62,6 +65,7 @@ class Pass {
   Error why_cancelled(const Error& error) const;
   void converge();
   void converge_subjects(const Shards& shards);
+  postgres::Pool::Lease resume_owed(postgres::Pool::Lease session, const Shards& shards);
   bool may_begin_anew(const Error& error) const;
   bool is_for_one_round_trip() const;
   bool converge_at_once();
@@ -90,6 +94,7 @@ class Pass {
   bool released_ = false;              ///< A hold was released for this pass.
   std::optional<journal::Pause> paused_;
   std::optional<std::int64_t> settle_due_us_;  ///< When the first that waits has settled.
+  std::vector<journal::Owed> owed_;  ///< Steps outside the database, since earlier passes.
   bool skipped_ = false;
   bool corrections_undone_ = false;
 };
@@ -128,6 +133,7 @@ void Pass::converge() {
       return;
     }
     released_ = standing.hold.has_value();
+    if (standing.owes) owed_ = context_.journal->owed(profile().name);
     context_.journal->register_definition(state_.definition(), profile().text);
     load_quarantine(std::move(standing.quarantined));
   } else {
@@ -174,8 +180,12 @@ void Pass::converge_subjects(const Shards& shards) {
     state_.quarantine().keep(converger_.in_shards(*session, state_.quarantine().keys(), shards));
   }
   if (!state_.quarantine().empty()) {
+    if (context_.only_owed) state_.quarantine().keep(keys_of(owed_));
     state_.quarantine().look(converger_, state_.recorder(), *session);
+    state_.quarantine().owe(keys_of(owed_));
   }
+  session = resume_owed(std::move(session), shards);
+  if (context_.only_owed) return;
   Listing listing = list(std::make_unique<postgres::Transaction>(std::move(session)), shards);
   leave_quarantined(listing);
   state_.expect(listing.size());
@@ -190,12 +200,26 @@ void Pass::converge_subjects(const Shards& shards) {
   }
 }
 
+/// Carries out what is owed since earlier passes, as far as it is this pass's, and gives the
+/// session back meanwhile, as calls to the outside take their time.
+postgres::Pool::Lease Pass::resume_owed(postgres::Pool::Lease session, const Shards& shards) {
+  if (owed_.empty()) return session;
+  auto keys = keys_of(owed_);
+  if (state_.is_narrowed()) keys = context_.subjects;
+  if (!shards.all()) keys = converger_.in_shards(*session, keys, shards);
+  const std::set<std::string> mine(keys.begin(), keys.end());
+  std::erase_if(owed_, [&](const auto& one) { return !mine.contains(one.subject); });
+  session = {};
+  OutsideWork(state_).resume(std::exchange(owed_, {}), false);
+  return state_.ready_session();
+}
+
 /// Whether the steps may act before it is known which of the named subjects find returns: nothing
 /// is left out of these, and what was done to others is rolled back.
 bool Pass::is_for_one_round_trip() const {
   const Settings& settings = profile().settings;
   return context_.lenient && !is_plan() && !context_.subjects.empty() && settings.shards == 1 &&
-         !settings.limit && settings.settle.count() == 0 &&
+         !settings.limit && converger_.outside().empty() && settings.settle.count() == 0 &&
          context_.subjects.size() <= static_cast<std::size_t>(settings.chunk);
 }
 
@@ -226,7 +250,7 @@ Listing Pass::list(std::unique_ptr<postgres::Transaction> transaction, const Sha
   Listing::Probe probe;
   // Only where nothing is left out afterwards.
   if ((profile().settings.settle.count() == 0 || is_plan()) &&
-      !state_.quarantine().leaves_out_any()) {
+      !OutsideWork(state_).acts_for_found() && !state_.quarantine().leaves_out_any()) {
     probe = [&](const Subjects& subjects) { return prober.probe(subjects); };
   }
   Listing listing([&](auto& in) { return converger_.next(in, chunk); }, std::move(transaction),
@@ -322,7 +346,10 @@ void Pass::converge_limited(Listing& listing, const Limit& limit) {
       released = ReleasedSet{.digest = hold->released_digest, .size = hold->inconsistencies};
     }
   }
-  if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) return;
+  if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) {
+    OutsideWork(state_).go_on_after(listing);
+    return;
+  }
   corrections_undone_ = true;
   try {
     evaluate_rest(listing);

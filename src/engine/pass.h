@@ -52,8 +52,16 @@ struct PassContext {
   /// A named key that is none leaves all of them, as `not_keys` says, rather than fail the pass.
   bool lenient = false;
   std::optional<int> shard = {};  ///< Only this one, from 0, of the converger's shards.
+  /// Only what earlier passes left owing is carried out; nothing is looked for.
+  bool only_owed = false;
   std::vector<journal::Quarantined> quarantined = {};  ///< For a plan, which has no journal.
-  const std::atomic<bool>* stop = nullptr;             ///< When set, no further chunk is begun.
+  /// Likewise: when a step outside, by its title, was last done for each of these subjects.
+  std::function<std::vector<std::optional<journal::LastOutside>>(
+      const std::string& title, const std::vector<std::string>& keys)>
+      last_outside = [](const auto&, const auto& keys) {
+        return std::vector<std::optional<journal::LastOutside>>(keys.size());
+      };
+  const std::atomic<bool>* stop = nullptr;  ///< When set, no further chunk is begun.
   PassObserver observer;
 };
 

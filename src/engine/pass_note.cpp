@@ -13,8 +13,9 @@ namespace converge::engine {
 void note_pass(PassState& state, PassResult& result) {
   PassContext& context = state.context();
   const std::int64_t now = wall_time_us();
-  // First, so that it rides on the entry. One that was interrupted says nothing of its converger.
-  if (result.outcome != PassOutcome::interrupted) {
+  // First, so that it rides on the entry. One that was interrupted, or looked for nothing, says
+  // nothing of its converger.
+  if (result.outcome != PassOutcome::interrupted && !context.only_owed) {
     const Profile& profile = state.converger().profile();
     context.journal->note_pass(
         {.converger = profile.name,

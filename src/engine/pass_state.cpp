@@ -37,11 +37,18 @@ PassState::PassState(const Converger& converger, PassContext& context)
       started_(Clock::now()),
       deadline_(started_ + converger.profile().settings.pass_timeout) {
   result_.converger = converger.profile().name;
-  result_.complete = !is_narrowed();
+  result_.complete = !is_narrowed() && !context.only_owed;
 }
 
 journal::DefinitionId PassState::definition() const {
   return {.name = converger_.profile().name, .version = converger_.profile().version};
+}
+
+postgres::Pool::Lease PassState::ready_session() {
+  auto session = lease();
+  converger_.prepare(*session);
+  session->set_statement_timeout(statement_timeout());
+  return session;
 }
 
 void PassState::require_locks() {
@@ -125,14 +132,34 @@ std::string PassState::detail(const Error& error) const {
          json_string(message(error)) + "}";
 }
 
-void PassState::failed(const Subjects& subjects, std::size_t row, const Error& error) {
-  failed({.converger = converger_.profile().name,
+void PassState::changed_further(std::int64_t changes) {
+  const std::lock_guard lock(mutex_);
+  result_.changes += changes;
+}
+
+std::vector<std::optional<journal::LastOutside>> PassState::last_outside(
+    const OutsideStep& step, const Subjects& subjects) const {
+  std::vector<std::string> keys;
+  keys.reserve(subjects.size());
+  for (std::size_t row = 0; row < subjects.size(); ++row) keys.emplace_back(subjects.key(row));
+  const std::string& name = converger_.profile().name;
+  return context_.journal != nullptr
+             ? context_.journal->last_outside(name, step.settings().title, keys)
+             : context_.last_outside(step.settings().title, keys);
+}
+
+journal::Quarantined PassState::quarantined(const Subjects& subjects, std::size_t row,
+                                            const Error& error) const {
+  return {.converger = converger_.profile().name,
           .subject = std::string(subjects.key(row)),
           .label = recorder_->label(subjects, row),
           .row = recorder_->row_digest(subjects, row),
           .message = message(error),
-          .sqlstate = error.sqlstate()},
-         error, detail(error));
+          .sqlstate = error.sqlstate()};
+}
+
+void PassState::failed(const Subjects& subjects, std::size_t row, const Error& error) {
+  failed(quarantined(subjects, row, error), error, detail(error));
 }
 
 void PassState::failed(journal::Quarantined subject, const Error& error,

@@ -65,6 +65,9 @@ class PassState {
   /// The steps in the database before the first that is outside.
   StepRange first_steps() const { return steps_before(converger_, 0); }
   Slots& slots() { return slots_; }
+  /// Held while the calls of one chunk to the outside are made, as many at once as the definition
+  /// says: the SQL of others goes on meanwhile.
+  std::mutex& calls() { return calls_; }
   journal::PassId& pass() { return pass_; }
   journal::DefinitionId definition() const;
   /// Narrowed by a notification, and not by a person who wants to see them tried.
@@ -79,6 +82,9 @@ class PassState {
 
   /// A session, once one is free, within the time of the pass.
   postgres::Pool::Lease lease() { return context_.pool.lease(deadline_); }
+
+  /// The same, for the converger's statements.
+  postgres::Pool::Lease ready_session();
 
   /// What the pass believes of the schema was learnt by an earlier one.
   void trust_inspection(bool trusts) { trusts_inspection_ = trusts; }
@@ -98,9 +104,18 @@ class PassState {
 
   /// Counts subjects that were looked at.
   void examined(std::size_t subjects);
+  /// Counts changes to subjects that are counted already.
+  void changed_further(std::int64_t changes);
   /// Counts what was set right or, in a plan, would be.
   void corrected(const std::vector<journal::Inconsistency>& records);
   void corrected(const journal::Inconsistency& record);
+  /// When a step outside was last done for each of the subjects.
+  std::vector<std::optional<journal::LastOutside>> last_outside(const OutsideStep& step,
+                                                                const Subjects& subjects) const;
+
+  /// What the journal is to know of a subject that failed.
+  journal::Quarantined quarantined(const Subjects& subjects, std::size_t row,
+                                   const Error& error) const;
   /// Journals and counts a subject's failure. Throws when it cannot be journaled.
   void failed(const Subjects& subjects, std::size_t row, const Error& error);
 
@@ -113,7 +128,8 @@ class PassState {
   const std::vector<journal::Inconsistency>& fought() const { return fought_; }
   /// All subjects that were corrected, without details; none when these are many.
   const std::vector<journal::Inconsistency>& few_corrected() const { return few_corrected_; }
-  /// Journals a failure of a subject, puts it into quarantine and counts it.
+  /// Journals a failure of a subject, puts it into quarantine (until `next_us`, where that is set)
+  /// and counts it.
   void failed(journal::Quarantined subject, const Error& error, const std::string& detail);
 
   std::int64_t inconsistencies() const;
@@ -133,6 +149,7 @@ class PassState {
   PassContext& context_;
   std::optional<Recorder> recorder_;
   Slots slots_;
+  std::mutex calls_;
   Clock::time_point started_;
   Clock::time_point deadline_;
   std::int64_t total_ = 0;

@@ -94,13 +94,26 @@ void Quarantine::judge(Known& known, const std::string& row) {
   due_at(subject.next_us);
 }
 
+void Quarantine::owe(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    const auto known = known_.find(key);
+    if (known != known_.end() && known->second.fate == Fate::gone) judge(known->second, "");
+  }
+}
+
 void Quarantine::due_at(std::int64_t time_us) {
   next_us_ = next_us_ ? std::min(*next_us_, time_us) : time_us;
 }
 
+bool Quarantine::leaves_out_any() const {
+  return std::any_of(known_.begin(), known_.end(),
+                     [&](const auto& known) { return leaves_out(known.first); });
+}
+
 bool Quarantine::leaves_out(std::string_view key) const {
   const auto known = known_.find(key);
-  return known != known_.end() && known->second.fate == Fate::left_out;
+  return known != known_.end() &&
+         (known->second.fate == Fate::left_out || known->second.fate == Fate::failed);
 }
 
 journal::Quarantined Quarantine::failed(journal::Quarantined subject) {
@@ -109,7 +122,9 @@ journal::Quarantined Quarantine::failed(journal::Quarantined subject) {
   subject.failures = known.subject.failures + 1;
   subject.since_us = known.subject.since_us != 0 ? known.subject.since_us : now_us;
   const bool locked = subject.sqlstate == "55P03";
-  subject.next_us = now_us + quarantine_time(locked ? 1 : subject.failures).count();
+  if (subject.next_us == 0) {
+    subject.next_us = now_us + quarantine_time(locked ? 1 : subject.failures).count();
+  }
   known.fate = Fate::failed;
   known.subject = subject;
   due_at(subject.next_us);

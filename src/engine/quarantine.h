@@ -34,12 +34,17 @@ class Quarantine {
   /// whose row has not changed. A fight is about the row, which tells nothing then.
   void look(const Converger& converger, const Recorder& recorder, postgres::Session& session);
 
-  bool leaves_out_any() const { return left_out_ > 0; }
+  /// Steps outside the database are owed to these: they stay although find does not return them.
+  void owe(const std::vector<std::string>& keys);
+
+  bool leaves_out_any() const;
+  /// Those that have failed in this pass too.
   bool leaves_out(std::string_view key) const;
   std::int64_t left_out() const { return left_out_; }
 
   /// That a subject failed; how it is in quarantine from now on. A row that somebody keeps locked
-  /// is tried again as soon as if it were the first time.
+  /// is tried again as soon as if it were the first time, and each at its `next_us`, if that is
+  /// set.
   journal::Quarantined failed(journal::Quarantined subject);
   /// Whether it was fought over when it was tried last, and no person asked for it to be tried.
   bool is_fight(const std::string& key) const;

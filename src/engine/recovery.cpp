@@ -65,6 +65,8 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice, bool own) {
+  // Nobody knows how they ended. What they were for is owed still, or found again.
+  journal.give_up_attempts([](const ProcessIdentity& writer) { return !is_alive(writer); });
   if (journal.unsettled().empty()) return 0;
   if (session.server().in_recovery) {
     notice(fmt::format("{} is a standby and does not know yet how transactions end",

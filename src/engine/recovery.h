@@ -22,8 +22,10 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 /// Settles each transaction in the journal that has no outcome and whose writer is dead. A live
 /// writer's is left alone, and this process's own unless `own`, for when no pass of it runs. One of
 /// another server stays pending until somebody connects to that server. A standby settles nothing.
-/// `notice` is told of each that could not be settled. Returns how many were. One process at a time
-/// does this; `locks` see to it.
+/// Attempts of steps outside the database whose process died before the answer become `unknown`;
+/// that step is carried out again, by the next pass, with the same key. `notice` is told of each
+/// that could not be settled. Returns how many were. One process at a time does this; `locks` see
+/// to it.
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice, bool own = false);
 

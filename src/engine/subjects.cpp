@@ -47,6 +47,10 @@ void Subjects::append(std::initializer_list<std::optional<std::string_view>> row
   for (const auto& value : row) append_cell(value);
 }
 
+void Subjects::append(const std::vector<std::optional<std::string_view>>& row) {
+  for (const auto& value : row) append_cell(value);
+}
+
 Subjects Subjects::slice(std::size_t begin, std::size_t end) const {
   Subjects part(width_);
   for (std::size_t row = begin; row < end; ++row) part.append(*this, row);

@@ -41,6 +41,7 @@ class Subjects {
   void append(const Subjects& other, std::size_t row);
   /// A row of as many cells as these subjects are wide.
   void append(std::initializer_list<std::optional<std::string_view>> row);
+  void append(const std::vector<std::optional<std::string_view>>& row);
   Subjects slice(std::size_t begin, std::size_t end) const;
 
   /// A column as the text of a PostgreSQL array.

@@ -1,5 +1,7 @@
 #include "tests/pg/fixture.h"
 
+#include "convergers/http_client.h"
+#include "convergers/outside_steps.h"
 #include "convergers/sql_converger.h"
 #include "src/base/clock.h"
 #include "src/postgres/advisory_lock.h"
@@ -107,8 +109,11 @@ postgres::ConnectOptions World::connect_options(const RunOptions& options) const
 
 engine::PassResult World::pass(const std::string& name, const RunOptions& options,
                                journal::Journal* record_in) const {
-  convergers::SqlConverger converger(
-      convergers::load_definition(directory / "convergers" / (name + ".sql")));
+  const auto definition = convergers::load_definition(directory / "convergers" / (name + ".sql"));
+  const convergers::OutsideEnvironment environment{
+      .variables = {}, .http = std::make_shared<const convergers::HttpClient>()};
+  convergers::SqlConverger converger(definition,
+                                     convergers::make_outside_steps(definition, environment));
   return pass(converger, options, record_in);
 }
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "journal/journal.h"
+#include "src/engine/pass_state.h"
+#include "src/engine/underway.h"
+
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace converge::engine {
+
+/// How a step outside the database went for one subject.
+enum class Fate {
+  not_due,      ///< It does not act for this subject.
+  done_before,  ///< It acts for those that are found, and has, within its `repeat`.
+  succeeded,
+  failed,  ///< The subject is in quarantine.
+  left,    ///< The pass was over before its turn came.
+};
+
+/// The idempotency key of a step, by its number, for what is owed under `key`.
+std::string attempt_key(const std::string& key, std::size_t step);
+
+/// Whether it succeeded less than `repeat` ago.
+bool is_recent(const std::optional<journal::LastOutside>& last, std::chrono::milliseconds repeat);
+
+/// The attempts of one step outside for the subjects of a chunk, as many at once as the pass may
+/// have. Each has its entry in the journal before anything is sent.
+class OutsideCalls {
+ public:
+  OutsideCalls(PassState& state, std::size_t step, Underway& underway);
+
+  /// Of each subject, by row. Throws when the lock of the pass is lost or nothing can be journaled.
+  std::vector<Fate> run();
+
+ private:
+  void choose();
+  void work();
+  Fate attempt(std::size_t row);
+  void tell_failure(std::size_t row, const Error& error, const std::string& status,
+                    std::optional<std::chrono::milliseconds> retry_after);
+  std::string key_for(std::size_t row) const;
+
+  PassState& state_;
+  const std::size_t number_;
+  const OutsideStep& step_;
+  Underway& underway_;
+  std::vector<Fate> fates_;
+  std::vector<std::optional<journal::LastOutside>> last_;  ///< By row, of a step for found ones.
+  std::vector<std::size_t> rows_;                          ///< Those to act for.
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;  ///< Of the error.
+  std::exception_ptr error_;
+};
+
+}  // namespace converge::engine

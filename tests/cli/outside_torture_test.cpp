@@ -1,0 +1,114 @@
+#include "tests/cli/fixture.h"
+#include "tests/support/state_machine.h"
+
+#include <Poco/JSON/Object.h>
+#include <Poco/JSON/Parser.h>
+#include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <thread>
+
+namespace {
+
+using namespace converge::tests;
+
+int number(const char* variable, int fallback) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? fallback : std::stoi(text);
+}
+
+/// One column of the service's lines, and how often each value stands there.
+std::map<std::string, int> count_by_key(const std::vector<std::string>& lines) {
+  std::map<std::string, int> counts;
+  for (const std::string& line : lines) {
+    const auto object = Poco::JSON::Parser().parse(line).extract<Poco::JSON::Object::Ptr>();
+    const auto key = object->optValue<std::string>("key", "");
+    if (!key.empty()) ++counts[key];
+  }
+  return counts;
+}
+
+/// Subjects that are changed, told of outside, and marked; the process is killed all the while.
+struct Torture : Cli {
+  Torture() {
+    sql(
+        fmt::format("create table told (id bigint primary key); create table item (id bigint "
+                    "primary key, changed boolean not null default false); insert into item "
+                    "select generate_series(1, {})",
+                    kSubjects));
+    define("tell",
+           "-- chunk: 200\n-- parallel: 16\n\n-- find:\nselect id from item where not changed or "
+           "id not in (select id from told);\n\n-- step: change\nupdate item set changed = true "
+           "from subject where item.id = subject.id and not changed returning subject.id;\n\n"
+           "-- http: tell\n--   POST ${SERVICE}/items/{id}\n-- for: changed\n\n"
+           "-- step: mark\ninsert into told select id from subject on conflict do nothing "
+           "returning id;\n");
+    environment["SERVICE"] = service.url();
+  }
+
+  /// Runs it, killed after `milliseconds`; false when it had nothing left to do before.
+  bool run_and_kill(int milliseconds) {
+    Command command = start({"run", "tell", "-q"});
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    while (command.is_running() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    const bool killed = command.is_running();
+    command.kill(SIGKILL);
+    const auto result = command.wait();
+    if (!killed) BOOST_TEST(result.status == 0, result.err);
+    return killed;
+  }
+
+  static inline const int kSubjects = number("CONVERGE_TORTURE_SUBJECTS", 800);
+  static inline const int kLife = number("CONVERGE_TORTURE_LIFE_MS", 150);
+  StateMachine service{{"--delay", "10"}};
+};
+
+BOOST_FIXTURE_TEST_SUITE(outside_torture, Torture)
+
+// CONVERGE_TORTURE_SUBJECTS and CONVERGE_TORTURE_LIFE_MS make it as long as one likes.
+BOOST_AUTO_TEST_CASE(whatever_is_killed_each_effect_happens_once_and_is_recorded) {
+  int kills = 0;
+  while (run_and_kill(kLife)) ++kills;
+  // What was owed when the last one died is carried out by whoever comes next.
+  BOOST_TEST(call({"run", "tell", "--wait", "20s"}).status == 0);
+  BOOST_TEST(kills > 2);
+  BOOST_TEST(sql("select count(*) from told") == std::to_string(kSubjects));
+  BOOST_TEST(ask_journal("select count(*) from owed") == "0");
+  BOOST_TEST(ask_journal("select count(*) from quarantine") == "0");
+  BOOST_TEST(ask_journal("select count(*) from attempt where outcome = 'pending'") == "0");
+
+  // One key for each subject, one effect for each key.
+  const auto effects = count_by_key(service.effects());
+  BOOST_TEST(effects.size() == static_cast<std::size_t>(kSubjects));
+  for (const auto& [key, times] : effects) BOOST_TEST(times == 1, key);
+
+  // Each request has its attempt; what has an attempt and no request is of a process that died
+  // between the two, and says that it does not know.
+  const auto requests = count_by_key(service.log());
+  std::map<std::string, int> attempts;
+  std::map<std::string, int> unknown;
+  for (const auto& line : lines(ask_journal("select key, outcome from attempt"))) {
+    const auto bar = line.find('|');
+    ++attempts[line.substr(0, bar)];
+    if (line.substr(bar + 1) == "unknown") ++unknown[line.substr(0, bar)];
+  }
+  BOOST_TEST(attempts.size() == static_cast<std::size_t>(kSubjects));
+  for (const auto& [key, times] : requests) {
+    BOOST_TEST(times <= attempts[key], key);
+    BOOST_TEST(times >= attempts[key] - unknown[key], key);
+  }
+  BOOST_TEST(call({"journal", "verify"}).status == 0);
+  BOOST_TEST_MESSAGE(fmt::format("{} kills, {} requests", kills, requests.size()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
