@@ -160,7 +160,7 @@ demo: deps ## a guided tour on a throwaway PostgreSQL
 	+$(Q)$(make) build/converge $(BUILD)/state-machine
 	$(Q)tests/demo build/converge
 
-bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon; BENCH=one
+bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon, outside; BENCH=one
 	+$(Q)$(make) build/converge $(BUILD)/bench $(BUILD)/state-machine
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 

@@ -2,6 +2,7 @@
 #include "tests/bench/daemon.h"
 #include "tests/bench/journal.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/outside.h"
 #include "tests/bench/world.h"
 
 #include <fmt/core.h>
@@ -197,8 +198,9 @@ class Bench {
 void measure(const std::string& converge) {
   const char* part = std::getenv("BENCH");
   const std::string only = part == nullptr ? "" : part;
-  if (!only.empty() && only != "passes" && only != "journal" && only != "daemon") {
-    throw std::runtime_error("BENCH is passes, journal or daemon, not " + only);
+  if (!only.empty() && only != "passes" && only != "journal" && only != "daemon" &&
+      only != "outside") {
+    throw std::runtime_error("BENCH is passes, journal, daemon or outside, not " + only);
   }
   const auto is_wanted = [&](const char* name) { return only.empty() || only == name; };
   Results results;
@@ -207,6 +209,7 @@ void measure(const std::string& converge) {
   if (is_wanted("journal"))
     measure_journal(converge, number("JOURNAL_ENTRIES", 1'000'000), results);
   if (is_wanted("daemon")) measure_daemon(converge, results);
+  if (is_wanted("outside")) measure_outside(converge, results);
   results.write("build/bench/results.json");
 }
 
@@ -220,7 +223,8 @@ int main(const std::vector<std::string>& arguments) {
     measure(arguments[1]);
   } else {
     fmt::print(stderr,
-               "usage: {} CONVERGE    (environment: BENCH=passes|journal|daemon, ACCOUNTS, ROUNDS, "
+               "usage: {} CONVERGE    (environment: BENCH=passes|journal|daemon|outside, ACCOUNTS, "
+               "ROUNDS, "
                "MEMORY_ACCOUNTS, JOURNAL_ENTRIES)\n",
                arguments[0]);
     return 2;

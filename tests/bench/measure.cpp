@@ -32,6 +32,10 @@ std::optional<double> duration_in(std::FILE* file) {
   return std::stod(text.substr(place + kMember.size())) / 1000;
 }
 
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
 struct Ended {
   Sample sample;
   int status = 0;  ///< As wait(2) tells it.
@@ -59,7 +63,8 @@ Ended run_to_its_end(const std::vector<std::string>& arguments,
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   return {.sample = {.seconds = took.count(),
                      .work_seconds = duration_in(out.get()).value_or(took.count()),
-                     .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024},
+                     .peak_mib = static_cast<double>(usage.ru_maxrss) / 1024,
+                     .cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)},
           .status = status};
 }
 

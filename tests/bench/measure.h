@@ -14,6 +14,7 @@ struct Sample {
   double seconds = 0;       ///< Of the whole process.
   double work_seconds = 0;  ///< Of its work alone, as it says itself: `"duration_ms":N`.
   double peak_mib = 0;      ///< Largest resident set.
+  double cpu_seconds = 0;   ///< User and system time.
 };
 
 /// Runs a program to its end; throws when it fails.
