@@ -77,7 +77,8 @@ struct FoundSubject {
   };
 
   std::optional<std::string> subject;  ///< The key, if exactly one subject is meant.
-  std::vector<Candidate> ambiguous;    ///< Several have that label: some of them, by converger.
+  std::vector<Candidate> namesakes;    ///< Several have that label: in the order of appearance ...
+  bool has_more_namesakes = false;     ///< ... and these are not all of them.
   std::vector<std::string> near;       ///< Nothing was found: keys and labels that are alike.
   std::int64_t labels_searched = 0;    ///< Among how many of the newest entries.
   bool known_to_others = false;        ///< The key has entries, of other convergers.

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace converge::journal {
@@ -17,7 +18,7 @@ namespace {
 constexpr std::int64_t kWindowEntries = 8192;
 /// Keys and labels compared letter by letter with what was asked for.
 constexpr std::int64_t kComparedEntries = 1024;
-constexpr std::size_t kCandidates = 20;
+constexpr std::size_t kNamesakes = 100;
 constexpr int kNeighbours = 3;  // Before, and as many after.
 constexpr std::size_t kSuggestions = 4;
 
@@ -44,30 +45,36 @@ void for_windows(std::int64_t newest, std::int64_t lowest, const Body& body) {
   }
 }
 
-/// Who has the label, by converger, some of them.
-std::vector<FoundSubject::Candidate> labelled(SQLite::Database& database, const std::string& label,
-                                              const std::string& condition, std::int64_t newest,
-                                              std::int64_t lowest) {
-  std::set<std::pair<std::string, std::string>> found;
+/// Fills in who has the label, the first that appeared first.
+void find_namesakes(SQLite::Database& database, const std::string& label,
+                    const std::string& condition, std::int64_t newest, std::int64_t lowest,
+                    FoundSubject& found) {
+  std::map<std::pair<std::string, std::string>, std::int64_t> first;
   SQLite::Statement row(database,
-                        "select distinct e.subject, (select d.name from definition d"
-                        "   where d.id = e.definition)"
+                        "select e.subject, (select d.name from definition d"
+                        "   where d.id = e.definition), min(e.seq)"
                         " from entry e where e.seq > ?1 and e.seq <= ?2 and e.label = ?3"
                         " and e.subject is not null" +
-                            condition + fmt::format(" limit {}", kCandidates));
+                            condition + " group by e.subject, e.definition");
   for_windows(newest, lowest, [&](std::int64_t after, std::int64_t last) {
     row.bind(1, after);
     row.bind(2, last);
     row.bind(3, label);
-    while (found.size() < kCandidates && row.executeStep()) {
-      found.emplace(row.getColumn(1).getString(), row.getColumn(0).getString());
+    while (row.executeStep() && first.size() <= kNamesakes) {
+      const auto seq = row.getColumn(2).getInt64();
+      auto& known = first[{row.getColumn(1).getString(), row.getColumn(0).getString()}];
+      known = known == 0 ? seq : std::min(known, seq);
     }
     row.reset();
-    return found.size() < kCandidates;
+    return first.size() <= kNamesakes;
   });
-  std::vector<FoundSubject::Candidate> candidates;
-  for (const auto& [converger, subject] : found) candidates.push_back({converger, subject});
-  return candidates;
+  std::vector<std::pair<std::int64_t, FoundSubject::Candidate>> by_seq;
+  for (const auto& [who, seq] : first) by_seq.push_back({seq, {who.first, who.second}});
+  std::sort(by_seq.begin(), by_seq.end(),
+            [](const auto& left, const auto& right) { return left.first < right.first; });
+  found.has_more_namesakes = by_seq.size() > kNamesakes;
+  by_seq.resize(std::min(by_seq.size(), kNamesakes));
+  for (auto& [seq, candidate] : by_seq) found.namesakes.push_back(std::move(candidate));
 }
 
 /// Keys before and after in the order of the index. Each is sought anew: one that has many entries
@@ -157,15 +164,15 @@ FoundSubject find_subject(SQLite::Database& database, const StoryFilter& filter,
   const auto [newest, oldest] = bounds_of(database);
   const auto lowest = std::max(oldest, newest - label_entries + 1);
   found.labels_searched = newest == 0 ? 0 : newest - lowest + 1;
-  found.ambiguous = labelled(database, filter.subject, condition, newest, lowest);
+  find_namesakes(database, filter.subject, condition, newest, lowest, found);
   const auto one = [&](const auto& candidate) {
-    return candidate.subject == found.ambiguous.front().subject;
+    return candidate.subject == found.namesakes.front().subject;
   };
-  if (found.ambiguous.empty()) {
+  if (found.namesakes.empty()) {
     found.near = alike(database, filter.subject, newest);
-  } else if (std::all_of(found.ambiguous.begin(), found.ambiguous.end(), one)) {
-    found.subject = found.ambiguous.front().subject;
-    found.ambiguous.clear();
+  } else if (std::all_of(found.namesakes.begin(), found.namesakes.end(), one)) {
+    found.subject = found.namesakes.front().subject;
+    found.namesakes.clear();
   }
   return found;
 }

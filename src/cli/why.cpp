@@ -11,9 +11,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <set>
+#include <utility>
 
 namespace converge::cli {
 
@@ -41,19 +41,19 @@ std::string command_for(const std::string& subject) {
   return fmt::format("`converge why {}{}`", subject.starts_with('-') ? "-- " : "", word);
 }
 
-[[noreturn]] void throw_ambiguous(const std::string& word, const journal::FoundSubject& found) {
-  std::map<std::string, std::vector<std::string>> subjects;
-  for (const auto& [converger, subject] : found.ambiguous) {
-    subjects[converger].push_back(brief(subject, kNameBytes));
+/// Whose stories are told: of a label that several have, each one's, and of no other subject that
+/// only has the same key.
+std::vector<journal::StoryFilter> stories_of(const journal::StoryFilter& asked,
+                                             const journal::FoundSubject& found) {
+  if (found.subject) return {{.subject = *found.subject, .convergers = asked.convergers}};
+  std::vector<journal::StoryFilter> stories;
+  for (const auto& [converger, subject] : found.namesakes) {
+    const auto same = [&](const auto& story) { return story.subject == subject; };
+    auto story = std::find_if(stories.begin(), stories.end(), same);
+    if (story == stories.end()) story = stories.insert(story, {.subject = subject});
+    if (!converger.empty()) story->convergers.push_back(converger);
   }
-  std::vector<std::string> parts;
-  for (const auto& [converger, keys] : subjects) {
-    parts.push_back(fmt::format("{} {}", printable(converger), fmt::join(keys, ", ")));
-  }
-  throw Error(ErrorKind::failure,
-              fmt::format("{} is ambiguous: {}", brief(word, kNameBytes), fmt::join(parts, "; ")),
-              fmt::format("Several subjects have this label; name one by its key: {}.",
-                          command_for(found.ambiguous.front().subject)));
+  return stories;
 }
 
 [[noreturn]] void throw_unknown(const journal::StoryFilter& filter,
@@ -114,21 +114,31 @@ class Teller {
   std::optional<std::string> text_;
 };
 
-int why(const WhyRequest& request, const Common& common) {
-  const config::Config config = config::load(common.flags);
-  journal::StoryReader reader(config.journal);
-  tell_what_was_pruned(config.journal);
-  journal::StoryFilter filter = request.filter;
-  require_known_convergers(filter.convergers, reader.convergers(), config);
-  const journal::FoundSubject found = reader.find(filter);
-  if (!found.ambiguous.empty()) throw_ambiguous(filter.subject, found);
-  if (!found.subject) throw_unknown(filter, found);
-  filter.subject = *found.subject;
+void tell_story(journal::StoryReader& reader, const journal::StoryFilter& filter,
+                const WhyRequest& request, const Common& common) {
   const journal::StorySummary summary = reader.summary(filter);
   if (!common.json()) print(summary_text(filter.subject, summary));
   Teller teller(request, common, summary.label);
   reader.tell(filter, summary.last_seq,
               [&](const journal::StoryEntry& story) { teller.tell(reader, story); });
+}
+
+int why(const WhyRequest& request, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  journal::StoryReader reader(config.journal);
+  tell_what_was_pruned(config.journal);
+  require_known_convergers(request.filter.convergers, reader.convergers(), config);
+  const journal::FoundSubject found = reader.find(request.filter);
+  if (!found.subject && found.namesakes.empty()) throw_unknown(request.filter, found);
+  bool is_first = true;
+  for (const auto& filter : stories_of(request.filter, found)) {
+    if (!std::exchange(is_first, false) && !common.json()) print("\n");
+    tell_story(reader, filter, request, common);
+  }
+  if (found.has_more_namesakes) {
+    print_notice(
+        "more subjects have this label; name one by its key, see `converge journal --grep`");
+  }
   return kDone;
 }
 

@@ -161,19 +161,28 @@ BOOST_AUTO_TEST_CASE(key_wins_over_a_label) {
   BOOST_TEST(told({"2"}).starts_with("2 (a2@example.com): "));
 }
 
-BOOST_AUTO_TEST_CASE(ambiguous_label_is_an_error_that_names_the_keys) {
-  define("things",
-         "-- find:\nselect id, 'same' as label from account where archived_at is not null;\n"
-         "-- step: finish\nupdate account set name = 'done' from subject\n"
-         "where account.id = subject.id and name <> 'done' returning subject.id;\n");
-  correct("things", "id <= 2");
-  const auto result = call({"why", "same"});
-  BOOST_TEST(result.status == 1);
-  BOOST_TEST(result.out == "");
-  BOOST_TEST(contains(result.err, "converge: error: same is ambiguous: things 1, 2\n"));
-  BOOST_TEST(contains(result.err, "`converge why 1`"));
+BOOST_AUTO_TEST_CASE(label_of_several_tells_the_story_of_each) {
+  define(
+      "things",
+      "-- find:\nselect id, 'a2@example.com' as label from cluster where archived_at is not null "
+      "and account_id = 2;\n-- step: finish\nupdate cluster set name = 'done ' || cluster.id from "
+      "subject\n"
+      "where cluster.id = subject.id and name not like 'done%' returning subject.id;\n");
+  correct("archive", "id <= 3");
+  BOOST_REQUIRE(call({"run", "things"}).status == 0);
+  // Accounts 2 and 3, clusters 3 and 4: account 3 has the same key as a cluster of 2, and is not 2.
+  const auto story = told({"a2@example.com"});
+  BOOST_TEST(story.starts_with("2 (a2@example.com): corrected once by archive, "));
+  const auto of_three = story.find("\n\n3 (a2@example.com): corrected once by things, ");
+  BOOST_REQUIRE(of_three != std::string::npos);
+  BOOST_TEST(story.find("\n\n4 (a2@example.com): corrected once by things, ") > of_three);
+  BOOST_TEST(!contains(story, "a3@example.com"));
   // A step that returns nothing but the key.
-  BOOST_TEST(contains(told({"1"}), "    finish: 1 row\n  by "));
+  BOOST_TEST(contains(story, "    finish: 1 row\n  by "));
+  BOOST_TEST(lines(call({"why", "a2@example.com", "-o", "json"}).out).size() == 3u);
+  BOOST_TEST(
+      told({"a2@example.com", "--converger", "archive"}).starts_with("2 (a2@example.com): "));
+  BOOST_TEST(!contains(told({"a2@example.com", "--converger", "archive"}), "things"));
 }
 
 BOOST_AUTO_TEST_CASE(unknown_key_suggests_the_nearest) {

@@ -186,11 +186,11 @@ BOOST_AUTO_TEST_CASE(subject_is_found_by_key_then_by_label) {
   BOOST_TEST((reader.find({.subject = "same", .convergers = {"two"}}).subject == "23"));
   const auto same = reader.find({.subject = "same"});
   BOOST_TEST(!same.subject.has_value());
-  BOOST_REQUIRE(same.ambiguous.size() == 2u);
-  BOOST_TEST(same.ambiguous[0].converger == "one");
-  BOOST_TEST(same.ambiguous[0].subject == "17");
-  BOOST_TEST(same.ambiguous[1].converger == "two");
-  BOOST_TEST(same.ambiguous[1].subject == "23");
+  BOOST_REQUIRE(same.namesakes.size() == 2u);
+  BOOST_TEST(same.namesakes[0].converger == "one");
+  BOOST_TEST(same.namesakes[0].subject == "17");
+  BOOST_TEST(same.namesakes[1].converger == "two");
+  BOOST_TEST(same.namesakes[1].subject == "23");
   const auto none = reader.find({.subject = "23", .convergers = {"one"}});
   BOOST_TEST(!none.subject.has_value());
   BOOST_TEST(none.known_to_others);
