@@ -96,7 +96,9 @@ std::string outside_text(const convergers::OutsideSection& step) {
       fmt::format("{}  {}\n", printable(step.title),
                   styled(Style::faint, fmt::format("{}, for: {}{}, expect: {}", step.kind,
                                                    acts_for(step), repeat, step.expect)));
-  for (const auto& line : step.lines) text += fmt::format("       {}\n", printable(line.text));
+  for (const auto& line : step.lines) {
+    text += line.text.empty() ? "\n" : fmt::format("       {}\n", printable(line.text));
+  }
   return text;
 }
 
