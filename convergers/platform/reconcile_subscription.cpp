@@ -27,7 +27,8 @@ commit;
 -- Nothing is to be done to the subscriptions by hand; what was done shows: converge why TARGET)";
 
 /// A subscription that ends when it began is as good as none.
-constexpr const char* kFind = R"(select c.id, c.name as label
+constexpr const char* kFind =
+    R"(select c.id, (select email from account where id = c.account_id) as label
 from cluster c
 cross join lateral (
   select range_agg(tstzrange(s.opened_at, s.closed_at)) as paid,

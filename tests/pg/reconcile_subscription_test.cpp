@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(changes_are_in_the_journal_as_those_of_steps_in_sql) {
   sql("update cluster set plan = 'premium', changed_at = '2020-02-01'");
   run(converger);
   BOOST_TEST(journaled("select converger, subject, label, count, outcome from inconsistency") ==
-             "reconcile_subscription|1|c1|2|committed");
+             "reconcile_subscription|1|ada@example.com|2|committed");
   BOOST_TEST(journaled("select title, count, changes ->> '$[0].subscription', "
                        "changes ->> '$[0].plan', changes ->> '$[0].was_closed_at' from step") ==
              "close subscriptions|1|1|standard|\nopen subscriptions|1|2|premium|");
