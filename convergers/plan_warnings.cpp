@@ -19,14 +19,24 @@ std::vector<Scan> scans_of(postgres::Session& session, const std::string& statem
   return read_scans(rows.at(0, 0).value_or("[]"));
 }
 
+/// Of the rows of a table: more than these, and it is no search any more.
+constexpr double kMost = 0.5;
+
+std::string_view without_index(const Scan& scan, const ScannedTable& table, bool of_find) {
+  const bool most = scan.rows > kMost * static_cast<double>(table.rows);
+  if (!of_find || !most) return "; no index that would spare it is plain to see";
+  return "; no index spares that, as most of them fit: leave out what has been right for long, by "
+         "a horizon such as `... > now() - interval '1 day'`";
+}
+
 /// Empty for a scan that need not worry anybody.
-std::string warning_of(postgres::Session& session, const Scan& scan) {
+std::string warning_of(postgres::Session& session, const Scan& scan, bool of_find) {
   const ScannedTable table = scanned_table(session, scan);
   if (table.rows < kLargeTable) return {};
   const auto advice = index_advice(session, scan, table);
   return fmt::format("scans all {} rows of {} on every pass{}", table.rows, table.name,
                      advice ? "; an index would spare that: " + *advice
-                            : "; no index that would spare it is plain to see");
+                            : std::string(without_index(scan, table, of_find)));
 }
 
 }  // namespace
@@ -36,7 +46,7 @@ std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session)
   const auto look = [&](const Statement& statement, const std::string& what,
                         const std::string& explained) {
     for (const Scan& scan : scans_of(session, explained)) {
-      std::string warning = warning_of(session, scan);
+      std::string warning = warning_of(session, scan, what == "find");
       if (warning.empty()) continue;
       warning =
           fmt::format("{}:{}: {} {}", definition_.path.string(), statement.line, what, warning);

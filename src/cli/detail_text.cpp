@@ -152,8 +152,9 @@ std::string attempt_text(const Object& detail, const Object& answer) {
   const auto duration = duration_text(answer);
   const auto came =
       joined(member_text(answer, "status"), " ", duration.empty() ? "" : "in " + duration);
-  return joined(joined(member_text(detail, "title"), ": ", member_text(detail, "request")), " -> ",
-                came);
+  const bool answered = !member_text(answer, "status").empty();
+  return joined(joined(member_text(detail, "title"), ": ", member_text(detail, "request")),
+                answered ? " -> " : " ", came);
 }
 
 std::optional<std::string> steps_text(const Object& detail, bool verbose) {

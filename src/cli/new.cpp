@@ -88,10 +88,9 @@ std::string json_line(const NewRequest& request, const Files& files,
 
 std::string next_steps(const NewRequest& request, const Files& files) {
   return fmt::format(
-      "{}\n{}\n\nRead them and change what is not meant; then\n"
-      "  converge check {}\n  converge plan {}\n  converge test {}\n",
-      files.definition.native(), files.test.native(), request.name, request.name,
-      files.test.native());
+      "{0}\n{1}\n\nRead them and change what is not meant; then\n"
+      "  converge check {2}\n  converge test {2}\n  converge plan {2}\n",
+      files.definition.native(), files.test.native(), request.name);
 }
 
 int make_new(const NewRequest& request, const Common& common) {

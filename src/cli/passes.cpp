@@ -293,7 +293,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
   const bool broken = report_broken(request, registry);
   const Errands errands = chosen(request, registry, config);
   if (errands.names.empty() && errands.owing.empty()) {
-    if (!broken && common.verbose) print_notice("no converger is due");
+    if (!broken && !common.quiet) print_notice("no converger is due");
     return exit_status({}, broken, request.exit_code);
   }
 

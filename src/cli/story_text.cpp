@@ -67,7 +67,7 @@ std::string other_text(const journal::StoryEntry& story, const Object& detail, b
   if (kind == Kind::failure) {
     const std::string message = message_text(detail);
     text = lines(2, message.empty() ? "failed" : message, verbose ? kAll : 4 * kLineBytes);
-    return text + members_text(detail, {"message", "sqlstate"}, verbose);
+    return text + members_text(detail, {"message", "sqlstate", "title"}, verbose);
   }
   if (kind == Kind::attempt) {
     const Object answer = parse_detail(story.stored.answer);

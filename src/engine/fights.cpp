@@ -27,7 +27,8 @@ void tell(PassState& state, const journal::Inconsistency& record) {
       ErrorKind::failure,
       fmt::format("a fight: corrected again and again ({}); {}", fmt::join(profile.steps, ", "),
                   other_side),
-      fmt::format("Let one side leave it alone; then `converge retry {} {}` tries it at once.",
+      fmt::format("Let one side leave it alone{}; then `converge retry {} {}` tries it at once.",
+                  others.empty() ? ", or mend the step if it changes what is right already" : "",
                   profile.name, shell_word(record.subject)));
   state.failed({.converger = profile.name,
                 .subject = record.subject,

@@ -74,6 +74,19 @@ BOOST_AUTO_TEST_CASE(passes_and_leaves_nothing_behind) {
   BOOST_TEST(call({"test", "archive", "-q"}).out == "");
 }
 
+BOOST_AUTO_TEST_CASE(schema_may_be_as_pg_dump_writes_it) {
+  const std::string schema =
+      "\\restrict 0abc\n\n" + read_text("convergers/platform/schema.sql") + "\n\\unrestrict 0abc\n";
+  const auto file = directory.write("dump.sql", schema).string();
+  write(kGiven + kExpect);
+  const auto result = call({"test", "archive", "--scratch", "--schema", file});
+  BOOST_TEST(result.status == 0, result.out << result.err);
+  directory.write("dump.sql", "\\connect other\n");
+  const auto refused = call({"test", "archive", "--scratch", "--schema", file});
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(contains(refused.err, "syntax error at or near"), refused.err);
+}
+
 BOOST_AUTO_TEST_CASE(bundled_tests_pass) {
   for (const std::string name : {"schema.sql", "archive_account.sql", "archive_account.test.sql"}) {
     directory.write("platform/" + name, read_text("convergers/platform/" + name));

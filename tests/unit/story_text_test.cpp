@@ -67,6 +67,8 @@ BOOST_AUTO_TEST_CASE(outside_step_that_failed_says_why_and_a_lost_one_who_settle
   BOOST_TEST(contains(body(story),
                       "  outside step notify: POST x -> 500 in 0.4ms\n"
                       "  500 is not expected\n"));
+  story.stored.answer = R"({"status":"","duration_ms":0.2,"message":"connection refused"})";
+  BOOST_TEST(contains(body(story), "  outside step notify: POST x in 0.2ms\n"));
   story.stored.answer = R"({"settled_by":"recovery"})";
   story.settlement->detail = story.stored.answer;
   BOOST_TEST(contains(body(story), "  outside step notify: POST x\n  settled by alice, "));
@@ -74,6 +76,12 @@ BOOST_AUTO_TEST_CASE(outside_step_that_failed_says_why_and_a_lost_one_who_settle
   story.stored.answer.reset();
   story.settlement.reset();
   BOOST_TEST(contains(body(story), "  outside step notify: POST x\n  by alice"));
+}
+
+BOOST_AUTO_TEST_CASE(failure_of_a_step_names_it_once) {
+  const auto story = entry(Kind::failure, Outcome::failed,
+                           R"({"title":"notify","message":"step notify: connection refused"})");
+  BOOST_TEST(contains(body(story), "  step notify: connection refused\n  by "));
 }
 
 BOOST_AUTO_TEST_CASE(correction_says_what_is_to_follow_and_the_summary_what_is_owed) {
