@@ -54,8 +54,13 @@ std::string PassPrinter::held_text(const journal::Hold& hold) {
 
 std::string PassPrinter::sentence(const engine::PassResult& result) const {
   const std::string subjects = counted(result.examined, "subject");
-  const std::string corrected = fmt::format("{} of {} corrected, {}", result.inconsistencies,
-                                            subjects, counted(result.changes, "change"));
+  const std::string changes = counted(result.changes, "change");
+  // Where none was looked for, they were owed a step outside the database.
+  const std::string corrected =
+      result.examined == 0 && result.inconsistencies > 0
+          ? fmt::format("what was owed to {} is done, {}",
+                        counted(result.inconsistencies, "subject"), changes)
+          : fmt::format("{} of {} corrected, {}", result.inconsistencies, subjects, changes);
   std::string text;
   switch (result.outcome) {
     case engine::PassOutcome::unchanged:
@@ -69,8 +74,7 @@ std::string PassPrinter::sentence(const engine::PassResult& result) const {
       break;
     case engine::PassOutcome::planned:
       text = styled(Style::warning, "would correct") +
-             fmt::format(" {} of {}, {}", result.inconsistencies, subjects,
-                         counted(result.changes, "change"));
+             fmt::format(" {} of {}, {}", result.inconsistencies, subjects, changes);
       break;
     case engine::PassOutcome::failed:
       text = styled(Style::bad, "failed");

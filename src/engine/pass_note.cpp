@@ -23,7 +23,7 @@ void note_pass(PassState& state, PassResult& result) {
              context.shard ? fmt::format("{}/{}", *context.shard, profile.settings.shards) : "",
          .time_us = now,
          .outcome = std::string(name_of(result.outcome)),
-         .correction_us = result.changes > 0 ? now : 0,
+         .correction_us = result.inconsistencies > 0 && !result.hold ? now : 0,
          .message = result.error ? state.message(*result.error) : "",
          .complete = result.complete});
   }
