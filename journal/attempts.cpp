@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace converge::journal {
 namespace {
@@ -42,12 +43,12 @@ std::vector<Pending> read_pending(SQLite::Database& database) {
 
 std::int64_t Attempts::begin(PassId& pass, const DefinitionId& definition, const Attempt& attempt,
                              bool for_found) {
-  Waiting mine{pass, definition, attempt, for_found};
+  const auto mine = std::make_shared<Waiting>(pass, definition, attempt, for_found);
   std::unique_lock lock(mutex_);
-  waiting_.push_back(&mine);
-  while (!mine.ended) {
+  waiting_.push_back(mine);
+  while (!mine->ended) {
     if (is_writing_) {
-      mine.told.wait(lock);
+      mine->told.wait(lock);
       continue;
     }
     is_writing_ = true;
@@ -57,13 +58,13 @@ std::int64_t Attempts::begin(PassId& pass, const DefinitionId& definition, const
     is_writing_ = false;
     if (!waiting_.empty()) waiting_.front()->told.notify_one();
   }
-  if (mine.failure) std::rethrow_exception(mine.failure);
-  return mine.seq;
+  if (mine->failure) std::rethrow_exception(mine->failure);
+  return mine->seq;
 }
 
 /// Who waits is looked at only once the file is locked: the longer that takes, the more there are.
 void Attempts::write_all() {
-  std::vector<Waiting*> taken;
+  std::vector<std::shared_ptr<Waiting>> taken;
   std::map<PassId*, std::int64_t> passes;
   std::exception_ptr failure;
   const auto take = [&] {
@@ -76,7 +77,7 @@ void Attempts::write_all() {
       take();
       const auto now_us = wall_time_us();
       std::vector<std::int64_t> seqs;
-      for (Waiting* waiting : taken) {
+      for (const auto& waiting : taken) {
         const auto fresh = waiting->pass.id != 0 ? waiting->pass.id : writer.next_seq();
         const auto pass = passes.try_emplace(&waiting->pass, fresh).first->second;
         waiting->seq = seqs.emplace_back(write_one(writer, *waiting, pass, now_us));
@@ -90,12 +91,14 @@ void Attempts::write_all() {
     failure = std::current_exception();
     take();  // When it failed before: the same would happen to each of them.
   }
-  const std::scoped_lock guard(mutex_);
-  for (Waiting* waiting : taken) {
-    waiting->failure = failure;
-    waiting->ended = true;
-    waiting->told.notify_one();  // With the lock held: it is gone as soon as it can see that.
+  {
+    const std::scoped_lock guard(mutex_);
+    for (const auto& waiting : taken) {
+      waiting->failure = failure;
+      waiting->ended = true;
+    }
   }
+  for (const auto& waiting : taken) waiting->told.notify_one();
 }
 
 std::int64_t Attempts::write_one(Writer& writer, const Waiting& waiting, std::int64_t pass,

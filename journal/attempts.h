@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -31,6 +32,13 @@ class Attempts {
  private:
   /// One thread's attempt; it waits for it, so what it refers to stays.
   struct Waiting {
+    Waiting(PassId& its_pass, const DefinitionId& its_definition, const Attempt& its_attempt,
+            bool is_for_found)
+        : pass(its_pass),
+          definition(its_definition),
+          attempt(its_attempt),
+          for_found(is_for_found) {}
+
     PassId& pass;
     const DefinitionId& definition;
     const Attempt& attempt;
@@ -50,7 +58,7 @@ class Attempts {
   const ProcessIdentity process_ = this_process();
 
   std::mutex mutex_;
-  std::vector<Waiting*> waiting_;
+  std::vector<std::shared_ptr<Waiting>> waiting_;
   bool is_writing_ = false;  ///< One of those who wait writes for the others.
 };
 
