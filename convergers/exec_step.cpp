@@ -47,11 +47,11 @@ void judge(Answer& answer, const ChildEnd& end, const OutsideSection& section,
 
 }  // namespace
 
-ExecStep::ExecStep(OutsideSection section, const std::string& converger, std::string path,
+ExecStep::ExecStep(OutsideSection section, std::string converger, std::string path,
                    ExecTemplate arguments)
     : OutsideStep(settings_of(section)),
       section_(std::move(section)),
-      converger_(converger),
+      converger_(std::move(converger)),
       path_(std::move(path)),
       arguments_(std::move(arguments)) {}
 

@@ -18,8 +18,7 @@ namespace converge::convergers {
 class ExecStep : public engine::OutsideStep {
  public:
   /// `path` is the definition's, for messages.
-  ExecStep(OutsideSection section, const std::string& converger, std::string path,
-           ExecTemplate arguments);
+  ExecStep(OutsideSection section, std::string converger, std::string path, ExecTemplate arguments);
 
   void require(const std::vector<std::string>& columns) const override;
   std::string describe(const engine::SubjectRow& subject,

@@ -105,7 +105,7 @@ SampleRow sample_row(const DraftPlan& plan, const Table& table,
                      const std::vector<const ForeignKey*>& used,
                      const std::vector<SampleRow>& rows) {
   SampleRow row{.table = &table, .cells = {}, .gaps = {}};
-  const auto add = [&](const Column& column, std::optional<SampleValue> value) {
+  const auto add = [&](const Column& column, const std::optional<SampleValue>& value) {
     if (row.find(column.name) != nullptr) return;
     if (!value) row.gaps.push_back(fmt::format("a value of {} {}", column.text, column.type));
     row.cells.push_back({&column, value.value_or(SampleValue{"null", ""})});

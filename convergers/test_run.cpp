@@ -142,7 +142,7 @@ bool CaseRun::attempt(const Action& action, const std::string& what) {
 postgres::Rows CaseRun::execute(const Statement& statement) {
   session_.queue("savepoint converge_statement");
   session_.describe(statement.sql);  // Which, unlike executing it, says the line of a mistake.
-  const postgres::Rows rows = transaction_.execute(statement.sql);
+  auto rows = transaction_.execute(statement.sql);
   transaction_.execute("release savepoint converge_statement");
   return rows;
 }

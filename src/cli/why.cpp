@@ -47,11 +47,11 @@ std::vector<journal::StoryFilter> stories_of(const journal::StoryFilter& asked,
                                              const journal::FoundSubject& found) {
   if (found.subject) return {{.subject = *found.subject, .convergers = asked.convergers}};
   std::vector<journal::StoryFilter> stories;
-  for (const auto& [converger, subject] : found.namesakes) {
-    const auto same = [&](const auto& story) { return story.subject == subject; };
+  for (const auto& namesake : found.namesakes) {
+    const auto same = [&](const auto& story) { return story.subject == namesake.subject; };
     auto story = std::find_if(stories.begin(), stories.end(), same);
-    if (story == stories.end()) story = stories.insert(story, {.subject = subject});
-    if (!converger.empty()) story->convergers.push_back(converger);
+    if (story == stories.end()) story = stories.insert(story, {.subject = namesake.subject});
+    if (!namesake.converger.empty()) story->convergers.push_back(namesake.converger);
   }
   return stories;
 }
