@@ -1,51 +1,18 @@
+#include "tests/support/certificates.h"
 #include "tests/support/command.h"
 #include "tests/support/state_machine.h"
-#include "tests/support/temp_dir.h"
 #include "tests/unit/http_fixture.h"
 #include "tests/unit/http_raw_server.h"
 
 #include <boost/test/unit_test.hpp>
 
-#include <stdexcept>
 #include <string>
-#include <vector>
 
 namespace converge::convergers {
 namespace {
 
+using tests::Certificates;
 using tests::StateMachine;
-
-/// An authority of its own, and what it signs.
-struct Certificates {
-  Certificates() { make("authority", {"-subj", "/CN=Test Authority"}); }
-
-  /// Signed by the authority; at a date such as `2020-01-01`, or now.
-  void sign(const std::string& name, const std::string& host, const std::string& date = {}) const {
-    make(name,
-         {"-subj", "/CN=" + host, "-addext", "subjectAltName=DNS:" + host, "-addext",
-          "basicConstraints=critical,CA:false", "-CA", file("authority.pem"), "-CAkey",
-          file("authority.key")},
-         date);
-  }
-
-  void make(const std::string& name, const std::vector<std::string>& more,
-            const std::string& date = {}) const {
-    std::vector<std::string> command;
-    if (!date.empty()) command = {"faketime", date};
-    for (const auto* word : {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"}) {
-      command.emplace_back(word);
-    }
-    command.insert(command.end(), {"-keyout", file(name + ".key"), "-out", file(name + ".pem")});
-    command.insert(command.end(), more.begin(), more.end());
-    const auto result = tests::run_command(command);
-    if (result.status != 0) throw std::runtime_error(result.err);
-  }
-
-  std::string file(const std::string& name) const { return directory / name; }
-
-  tests::TempDir directory;
-};
 
 struct TlsWorld {
   /// A service with that certificate, and what a call by the name `localhost` says of it.
@@ -146,7 +113,7 @@ BOOST_AUTO_TEST_CASE(old_versions_of_tls_are_not_spoken) {
 }
 
 BOOST_AUTO_TEST_CASE(file_without_certificates_is_refused_before_anything_is_sent) {
-  const auto file = certificates.directory.write("empty.pem", "");
+  const auto file = certificates.directory().write("empty.pem", "");
   const auto failure = failure_of(direct({.ca_file = file}), post("https://localhost:1/x"));
   BOOST_TEST(failure.says("empty.pem: "));
 }
