@@ -1,6 +1,5 @@
 #include "tests/pg/fixture.h"
 
-#include "convergers/http_client.h"
 #include "convergers/outside_steps.h"
 #include "convergers/sql_converger.h"
 #include "src/base/clock.h"
@@ -111,7 +110,8 @@ engine::PassResult World::pass(const std::string& name, const RunOptions& option
                                journal::Journal* record_in) const {
   const auto definition = convergers::load_definition(directory / "convergers" / (name + ".sql"));
   const convergers::OutsideEnvironment environment{
-      .variables = {}, .http = std::make_shared<const convergers::HttpClient>()};
+      .variables = convergers::Variables(variables),
+      .http = std::make_shared<const convergers::HttpClient>(http_options)};
   convergers::SqlConverger converger(definition,
                                      convergers::make_outside_steps(definition, environment));
   return pass(converger, options, record_in);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convergers/http_client.h"
 #include "journal/journal.h"
 #include "journal/reader.h"
 #include "src/base/error.h"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +50,8 @@ class World {
   const std::string database;
   const TempDir directory;
   const std::filesystem::path journal_file = directory / "state" / "journal.db";
+  std::map<std::string, std::string> variables;       ///< Of steps outside the database.
+  convergers::HttpOptions http_options{.proxy = ""};  ///< Of those that call a service.
   std::vector<std::string> notices;
   journal::Journal journal{journal_file, "tester",
                            [this](const auto& text) { notices.push_back(text); }};
