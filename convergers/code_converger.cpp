@@ -1,6 +1,7 @@
 #include "convergers/code_converger.h"
 
 #include "convergers/code_settings.h"
+#include "convergers/plan_warnings.h"
 #include "convergers/statement_error.h"
 #include "convergers/subject_use.h"
 #include "convergers/wake_trigger.h"
@@ -97,8 +98,18 @@ std::string CodeConverger::trigger_to_wake() const {
                        .outside = {}});
 }
 
-std::vector<std::string> CodeConverger::plan_warnings(postgres::Session& /*session*/) const {
-  return {};
+std::vector<std::string> CodeConverger::plan_warnings(postgres::Session& session) const {
+  std::vector<PlannedStatement> statements{
+      {.what = code_.name + ": find", .sql = find_.listing()}};
+  for (std::size_t i = 0; i < code_.statements.size(); ++i) {
+    statements.push_back({.what = fmt::format("{}: statement {}", code_.name, code_.statements[i].name),
+                          .sql = execute_with_nulls(session, prepared_name(i))});
+  }
+  return warnings_of_scans(session, statements);
+}
+
+std::string CodeConverger::prepared_name(std::size_t statement) const {
+  return find_.statement_name(fmt::format("code{}", statement));
 }
 
 std::string CodeConverger::query(std::size_t statement) const {
@@ -132,7 +143,7 @@ void CodeConverger::prepare(postgres::Session& session) const {
   for (std::size_t i = 0; i < code_.statements.size(); ++i) {
     const CodeStatement& statement = code_.statements[i];
     located(code_.name, unplaced(statement.name, statement.sql),
-            [&] { session.prepare(find_.statement_name(fmt::format("code{}", i)), query(i)); });
+            [&] { session.prepare(prepared_name(i), query(i)); });
   }
 }
 
@@ -149,7 +160,7 @@ postgres::Rows CodeConverger::run(postgres::Transaction& transaction,
     }
   }
   std::vector<postgres::Call> calls;
-  calls.push_back({.statement = find_.statement_name(fmt::format("code{}", place)),
+  calls.push_back({.statement = prepared_name(place),
                    .parameters = std::move(parameters),
                    .what = "step " + found->name});
   return transaction.execute_all(std::move(calls)).front();

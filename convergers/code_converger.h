@@ -53,6 +53,7 @@ class CodeConverger : public Defined {
   std::vector<std::string> plan_warnings(postgres::Session& session) const override;
 
  private:
+  std::string prepared_name(std::size_t statement) const;
   std::string query(std::size_t statement) const;
   postgres::Rows run(postgres::Transaction& transaction, const engine::Subjects& subjects,
                      std::string_view statement, std::vector<std::string> parameters) const;

@@ -1,9 +1,9 @@
+#include "convergers/plan_warnings.h"
+
 #include "convergers/index_advice.h"
 #include "convergers/plan_scan.h"
-#include "convergers/sql_converger.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -41,27 +41,27 @@ std::string warning_of(postgres::Session& session, const Scan& scan, bool of_fin
 
 }  // namespace
 
-std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session) const {
+std::string execute_with_nulls(postgres::Session& session, const std::string& name) {
+  const postgres::Rows rows = session.execute(
+      "select array_to_string(array_fill('null'::text, array[cardinality(parameter_types)]), ', ') "
+      "from pg_prepared_statements where name = " +
+      postgres::quote_literal(name));
+  const std::string nulls(rows.at(0, 0).value_or(""));
+  return fmt::format("execute {}{}", postgres::quote_name(name),
+                     nulls.empty() ? nulls : "(" + nulls + ")");
+}
+
+std::vector<std::string> warnings_of_scans(postgres::Session& session,
+                                           const std::vector<PlannedStatement>& statements) {
   std::vector<std::string> warnings;
-  const auto look = [&](const Statement& statement, const std::string& what,
-                        const std::string& explained) {
-    for (const Scan& scan : scans_of(session, explained)) {
-      std::string warning = warning_of(session, scan, what == "find");
+  for (const PlannedStatement& statement : statements) {
+    for (const Scan& scan : scans_of(session, statement.sql)) {
+      std::string warning = warning_of(session, scan, statement.what.ends_with("find"));
       if (warning.empty()) continue;
-      warning =
-          fmt::format("{}:{}: {} {}", definition_.path.string(), statement.line, what, warning);
+      warning = statement.what + " " + warning;
       const bool is_told = std::find(warnings.begin(), warnings.end(), warning) != warnings.end();
       if (!is_told) warnings.push_back(std::move(warning));
     }
-  };
-  look(definition_.find, "find", find_.listing());
-  // The sessions of a pass use generic plans, so no subject is needed to know them.
-  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
-    const Statement& statement = definition_.steps[step];
-    const std::vector<std::string> nobody(step_columns_[step].size(), "null");
-    look(statement, "step " + statement.title,
-         fmt::format("execute {}({})", postgres::quote_name(statement_of(step)),
-                     fmt::join(nobody, ", ")));
   }
   return warnings;
 }

@@ -1,5 +1,6 @@
 #include "convergers/sql_converger.h"
 
+#include "convergers/plan_warnings.h"
 #include "convergers/statement_error.h"
 #include "convergers/subject_use.h"
 #include "convergers/wake_trigger.h"
@@ -147,6 +148,20 @@ bool SqlConverger::is_right(postgres::Session& session, const engine::Subjects& 
   postgres::Transaction transaction(session);
   const auto results = transaction.execute_all_and_roll_back(step_calls(subjects, steps));
   return std::all_of(results.begin(), results.end(), [](const auto& rows) { return rows.empty(); });
+}
+
+std::vector<std::string> SqlConverger::plan_warnings(postgres::Session& session) const {
+  const auto called = [&](const Statement& statement, const std::string& what) {
+    return fmt::format("{}:{}: {}", definition_.path.string(), statement.line, what);
+  };
+  std::vector<PlannedStatement> statements{
+      {.what = called(definition_.find, "find"), .sql = find_.listing()}};
+  for (std::size_t step = 0; step < definition_.steps.size(); ++step) {
+    const Statement& statement = definition_.steps[step];
+    statements.push_back({.what = called(statement, "step " + statement.title),
+                          .sql = execute_with_nulls(session, statement_of(step))});
+  }
+  return warnings_of_scans(session, statements);
 }
 
 }  // namespace converge::convergers

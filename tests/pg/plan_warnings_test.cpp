@@ -1,3 +1,4 @@
+#include "convergers/code_converger.h"
 #include "convergers/sql_converger.h"
 #include "tests/pg/fixture.h"
 
@@ -24,6 +25,9 @@ struct PlannedWorld : World {
   std::vector<std::string> warnings() const {
     convergers::SqlConverger converger(
         convergers::load_definition(directory / "convergers" / "archive.sql"));
+    return warnings_of(converger);
+  }
+  std::vector<std::string> warnings_of(convergers::Defined& converger) const {
     postgres::Session session(connect_options());
     converger.inspect(session);
     converger.prepare(session);
@@ -167,6 +171,36 @@ BOOST_AUTO_TEST_CASE(fresh_schema_is_not_warned_of) {
   sql("truncate account cascade; drop index api_key_account_id_idx; analyze");
   define("archive", archive_clusters());
   BOOST_TEST(warnings().empty());
+}
+
+BOOST_AUTO_TEST_CASE(statements_of_code_are_warned_of_as_well) {
+  convergers::CodeConverger converger(
+      {.name = "coded",
+       .description = "Nothing.",
+       .runbook = {},
+       .settings = {},
+       .parameters = {},
+       .find = "select id from account where archived_at is not null",
+       .statements = {{.name = "clusters",
+                       .sql = "select cluster.id from cluster join subject on account_id = "
+                              "subject.id where cluster.archived_at is null"},
+                      {.name = "named",
+                       .sql = "select id from account where email = $1",
+                       .has_parameters = true},
+                      {.name = "fine", .sql = "select id from subject where false"}},
+       .steps = {"nothing"},
+       .converge = [](const convergers::CodeWork&) { return std::vector<postgres::Rows>(1); }},
+      nullptr);
+  const auto warned = warnings_of(converger);
+  BOOST_TEST_REQUIRE(warned.size() == 3u);
+  BOOST_TEST(warned[0] ==
+             "coded: find scans all 20000 rows of account on every pass; an index would spare "
+             "that: create index concurrently on account (id) where archived_at is not null");
+  BOOST_TEST(warned[1] ==
+             "coded: statement clusters scans all 20000 rows of cluster on every pass; an index "
+             "would spare that: create index concurrently on cluster (account_id) where "
+             "archived_at is null");
+  BOOST_TEST(warned[2].starts_with("coded: statement named scans all 20000 rows of account"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
