@@ -208,7 +208,8 @@ State Reader::state() {
       state.service = read_service(database);
     }
     if (schema_state(database).version >= 5) {
-      state.owing = read_convergers_owing(database, [](auto) { return std::nullopt; });
+      // Whether an unsettled transaction was committed is for the writer to find out.
+      state.owing = read_convergers_owing(database, [](auto) { return Outcome::committed; });
     }
     return state;
   });

@@ -69,7 +69,9 @@ struct State {
   std::vector<Pause> pauses = {};                    ///< Also those whose time is up.
   std::vector<Quarantined> quarantined = {};  ///< By converger, those first that are due first.
   std::optional<Service> service = {};        ///< Which may have died.
-  std::vector<std::string> owing = {};  ///< Convergers whose steps outside the database are owed.
+  /// Convergers whose steps outside the database are owed; or may be, as the transaction before
+  /// them is not settled.
+  std::vector<std::string> owing = {};
 };
 
 /// The reading side: opens the file read-only, never checkpoints, and holds no read transaction
