@@ -99,11 +99,11 @@ std::string CodeConverger::trigger_to_wake() const {
 }
 
 std::vector<std::string> CodeConverger::plan_warnings(postgres::Session& session) const {
-  std::vector<PlannedStatement> statements{
-      {.what = code_.name + ": find", .sql = find_.listing()}};
+  std::vector<PlannedStatement> statements{{.what = code_.name + ": find", .sql = find_.listing()}};
   for (std::size_t i = 0; i < code_.statements.size(); ++i) {
-    statements.push_back({.what = fmt::format("{}: statement {}", code_.name, code_.statements[i].name),
-                          .sql = execute_with_nulls(session, prepared_name(i))});
+    statements.push_back(
+        {.what = fmt::format("{}: statement {}", code_.name, code_.statements[i].name),
+         .sql = execute_with_nulls(session, prepared_name(i))});
   }
   return warnings_of_scans(session, statements);
 }

@@ -213,12 +213,16 @@ void end_on_broken_pipe() {
   pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
 }
 
+/// Whoever starts this process may ignore SIGCHLD: then nobody is told how a program ended.
+void learn_how_children_end() { std::signal(SIGCHLD, SIG_DFL); }
+
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
 
 int main(int argc, char** argv, const Services& services) {
   end_on_broken_pipe();
+  learn_how_children_end();
   try {
     return dispatch(argc, argv, services);
   } catch (const Error& error) {

@@ -1,0 +1,155 @@
+#include "tests/cli/outside_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+namespace {
+
+using namespace converge::tests;
+
+struct OutsideCommand : Outside {
+  /// That `check` refuses the section: where, why and with a hint.
+  void require_refused(const std::string& section, const std::string& line_and_column,
+                       const std::string& message) const {
+    const auto file = define("bad", "-- find:\nselect 1 as id;\n" + section);
+    const auto result = call({"check", "bad"});
+    BOOST_TEST_CONTEXT(result.err) {
+      BOOST_TEST(result.status == 1);
+      const auto told = lines(result.err);
+      BOOST_TEST_REQUIRE(told.size() >= 2U);
+      BOOST_TEST(told[0] ==
+                 "converge: error: " + file.string() + ":" + line_and_column + ": " + message);
+      BOOST_TEST(told.back().starts_with("converge: hint: "));
+    }
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(outside_command, OutsideCommand)
+
+BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
+  require_refused("-- http: a\n--   POST http://h/{nobody}\n", "4:20",
+                  "http a: find returns no column nobody");
+  require_refused("-- http: a\n--   POST http://h/\n--   X: ${NOT_SET}\n", "5:9",
+                  "http a: variable NOT_SET is not set");
+  require_refused("-- http: a\n--   FETCH http://h/{id}\n", "4:6", "not a method: FETCH");
+  require_refused("-- http: a\n--   POST http://{id}/x\n", "4:18",
+                  "a column cannot stand before the path of a URL");
+  BOOST_TEST(service.log().empty());
+}
+
+BOOST_AUTO_TEST_CASE(show_lists_all_steps_in_their_order) {
+  define_archive();
+  const auto text = call({"show", "archive"}).out;
+  const auto place = [&](const std::string& part) { return text.find(part); };
+  BOOST_TEST_CONTEXT(text) {
+    BOOST_TEST(place("  1. archive clusters\n") < place("  2. revoke api keys\n"));
+    BOOST_TEST(place("  2. revoke api keys\n") <
+               place("  3. tell  http, for: changed, expect: 2xx"));
+    BOOST_TEST(contains(text, "       POST ${SERVICE}/accounts/{id}?key=${TOKEN}\n"));
+    BOOST_TEST(place("3. tell") < place("  4. mark\n"));
+  }
+  const auto json = call({"show", "archive", "-o", "json"}).out;
+  BOOST_TEST(member(json, "steps") == R"(["archive clusters","revoke api keys","mark"])");
+  BOOST_TEST(contains(member(json, "outside"),
+                      R"({"title":"tell","kind":"http","after":2,"for":"changed","expect":"2xx")"));
+  require_no_secret(text + json);
+}
+
+BOOST_AUTO_TEST_CASE(plan_tells_what_would_be_sent_and_sends_nothing) {
+  define_archive();
+  const auto text = call({"plan", "archive"});
+  BOOST_TEST(text.status == 0);
+  BOOST_TEST(contains(text.out,
+                      "archive  1 (a1@example.com): archive clusters 2, revoke api keys "
+                      "1, mark 1, tell: POST ${SERVICE}/accounts/1?key=${TOKEN}\n"),
+             text.out);
+  const auto json = call({"plan", "archive", "-o", "json"});
+  BOOST_TEST(member(lines(json.out)[0], "planned") ==
+             R"([{"title":"tell","request":"POST ${SERVICE}/accounts/1?key=${TOKEN}"}])");
+  BOOST_TEST(service.log().empty());
+  BOOST_TEST(audited_rows() == "0");
+  BOOST_TEST(!has_journal());
+  require_no_secret(text.out + text.err + json.out + json.err);
+}
+
+BOOST_AUTO_TEST_CASE(run_journal_and_why_tell_each_attempt) {
+  define_archive();
+  service.fault("kind=500&path=/accounts/2");
+  const auto run = call({"run", "archive", "-o", "json"});
+  BOOST_TEST(run.status == 1);
+  BOOST_TEST(member(run.out, "outcome") == "failed");
+  BOOST_TEST(member(run.out, "inconsistencies") == "3");
+  BOOST_TEST(member(run.out, "changes") == "11");
+  BOOST_TEST(member(run.out, "failed") == "1");
+  BOOST_TEST(contains(run.err,
+                      "converge: error: archive: subject 2 (a2@example.com): step tell: the answer "
+                      "has status 500, expected is 2xx\n"),
+             run.err);
+
+  const auto entries = lines(call({"journal", "--kind", "attempt"}).out);
+  BOOST_TEST_REQUIRE(entries.size() == 3U);
+  BOOST_TEST(contains(entries[0], "committed"));
+  BOOST_TEST(contains(entries[1], "failed"));
+  BOOST_TEST(contains(entries[1], "tell: POST ${SERVICE}/accounts/2?key=${TOKEN} -> 500 in "));
+  const auto json = call({"journal", "--kind", "attempt", "-o", "json"}).out;
+  BOOST_TEST(member(lines(json)[1], "title") == "tell");
+  BOOST_TEST(member(lines(json)[1], "subject") == "2");
+  BOOST_TEST(member(lines(json)[1], "request") == "POST ${SERVICE}/accounts/2?key=${TOKEN}");
+
+  const auto why = call({"why", "2"}).out;
+  BOOST_TEST(contains(why, "1 step outside the database still to be carried out"), why);
+  BOOST_TEST(contains(why, "tell: POST ${SERVICE}/accounts/2?key=${TOKEN} -> 500"), why);
+  BOOST_TEST(contains(why, "the answer has status 500, expected is 2xx"), why);
+  BOOST_TEST(!contains(call({"why", "1"}).out, "still to be carried out"));
+  require_no_secret(run.out + run.err + json + why + call({"why", "2", "-o", "json"}).out +
+                    call({"journal", "-o", "json"}).out + call({"journal", "-o", "full"}).out +
+                    call({"status"}).out);
+  require_no_secret_on_disk();
+}
+
+BOOST_AUTO_TEST_CASE(any_run_carries_out_what_a_killed_one_owes) {
+  define("idle",
+         "-- find:\nselect 1 as id;\n-- step: nothing\n"
+         "select id from subject where false;\n");
+  define_archive();
+  struct Point {
+    std::string name;
+    std::string attempts;  ///< After the death of the first, and the run of another.
+    int duplicates;
+  };
+  int done = 0;
+  for (const Point& point : {Point{"outside.before_attempt", "committed|3", 0},
+                             Point{"outside.after_attempt", "committed|3\nunknown|1", 0},
+                             Point{"outside.after_call", "committed|3\nunknown|1", 1}}) {
+    BOOST_TEST_CONTEXT(point.name) {
+      const auto before = service.counts();
+      const std::string begin = ask_journal_or("0", "select max(seq) from entry");
+      die_at(point.name, {"run", "archive"});
+      BOOST_TEST(left_to_do() == "0");
+      BOOST_TEST(ask_journal("select count(*) from owed") == "3");
+      const auto other = call({"run", "idle"});
+      BOOST_TEST(other.status == 0);
+      BOOST_TEST(contains(other.out, "archive  converged"), other.out);
+      BOOST_TEST(ask_journal("select outcome, count(*) from attempt where seq > " + begin +
+                             " group by 1 order by 1") == point.attempts);
+      BOOST_TEST(ask_journal("select count(distinct key) from attempt where seq > " + begin) ==
+                 "3");
+      BOOST_TEST(ask_journal("select count(*) from owed") == "0");
+      BOOST_TEST(service.counts().effects == before.effects + 3);
+      BOOST_TEST(service.counts().duplicates == before.duplicates + point.duplicates);
+      BOOST_TEST(marked() == std::to_string(done += 3));
+    }
+    dirty_again();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(end_of_a_program_is_told_although_sigchld_was_ignored) {
+  define("archive", archiver("") + "-- exec: tell\n--   sh -c 'exit 3' {id}\n-- expect: 3\n");
+  prefix = {"sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"};
+  const auto run = call({"run", "archive"});
+  BOOST_TEST(run.status == 0, run.err);
+  BOOST_TEST(ask_journal("select distinct status, outcome from attempt") == "exit 3|committed");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
