@@ -44,13 +44,22 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
   return paths;
 }
 
+std::shared_ptr<const HttpClient> make_client(const config::Http& http) {
+  HttpOptions options{.proxy = http.proxy,
+                      .connect_timeout = http.connect_timeout,
+                      .idle_timeout = http.idle_timeout};
+  if (!http.ca_file.empty()) options.ca_file = http.ca_file;
+  return std::make_shared<const HttpClient>(options);
+}
+
 // The client is made for the first who needs it, and shared: its connections are kept for all.
 std::unique_ptr<SqlConverger> load_converger(const std::filesystem::path& path,
-                                             OutsideEnvironment& environment) {
+                                             OutsideEnvironment& environment,
+                                             const config::Http& http) {
   auto definition = load_definition(path);
   const bool calls = std::any_of(definition.outside.begin(), definition.outside.end(),
                                  [](const OutsideSection& step) { return step.kind == "http"; });
-  if (calls && !environment.http) environment.http = std::make_shared<const HttpClient>();
+  if (calls && !environment.http) environment.http = make_client(http);
   auto outside = make_outside_steps(definition, environment);
   return std::make_unique<SqlConverger>(std::move(definition), std::move(outside));
 }
@@ -148,7 +157,7 @@ Registry load_registry(const config::Config& config, StandIns stand_ins) {
   if (stand_ins == StandIns::yes) environment.variables.stand_in(kStandIn);
   for (const std::filesystem::path& path : definition_files(config.convergers)) {
     try {
-      registry.convergers.push_back(load_converger(path, environment));
+      registry.convergers.push_back(load_converger(path, environment, config.http));
     } catch (const Error& error) {
       registry.broken.push_back({path.stem().string(), path, error});
     }

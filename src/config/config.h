@@ -57,6 +57,16 @@ struct ConvergerTable {
   friend bool operator==(const ConvergerTable&, const ConvergerTable&) = default;
 };
 
+/// What `[http]` sets, for steps outside the database.
+struct Http {
+  std::filesystem::path ca_file;     ///< PEM; empty: the authorities of the system.
+  std::optional<std::string> proxy;  ///< Empty: none; not given: as the environment says.
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{30'000};
+
+  friend bool operator==(const Http&, const Http&) = default;
+};
+
 /// Everything that can be set, validated.
 struct Config {
   std::filesystem::path file;  ///< That was read; empty when there is none.
@@ -71,6 +81,7 @@ struct Config {
   std::chrono::milliseconds journal_keep{0};  ///< Older entries are archived; 0: never.
   std::map<std::string, std::string> variables;
   Daemon daemon;
+  Http http;
 
   friend bool operator==(const Config&, const Config&) = default;
 };

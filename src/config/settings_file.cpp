@@ -86,6 +86,11 @@ class FileReader {
         {"convergers",
          {{"directory", path(config_.convergers)}, {"builtin", names_of(config_.builtin)}}},
         {"daemon", daemon(config_.daemon)},
+        {"http",
+         {{"ca_file", path(config_.http.ca_file)},
+          {"proxy", text(config_.http.proxy)},
+          {"connect_timeout", duration(config_.http.connect_timeout)},
+          {"idle_timeout", duration(config_.http.idle_timeout)}}},
         {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
         {"variables", {}},
     };
@@ -170,6 +175,9 @@ class FileReader {
     return *value;
   }
   Setter text(std::string& target) const {
+    return [this, &target](const toml::node& node) { target = text_of(node); };
+  }
+  Setter text(std::optional<std::string>& target) const {
     return [this, &target](const toml::node& node) { target = text_of(node); };
   }
   Setter names_of(std::vector<Placed>& target) const {

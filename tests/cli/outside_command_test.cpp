@@ -36,6 +36,17 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
   BOOST_TEST(service.log().empty());
 }
 
+BOOST_AUTO_TEST_CASE(configuration_says_how_requests_travel) {
+  define_archive();
+  environment["CONVERGE_CONFIG"] =
+      directory.write("converge.toml", variables + "[http]\nproxy = \"http://127.0.0.1:1\"\n")
+          .string();
+  const auto result = call({"run", "archive"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, "127.0.0.1:1"), result.err);
+  BOOST_TEST(service.log().empty());
+}
+
 BOOST_AUTO_TEST_CASE(show_lists_all_steps_in_their_order) {
   define_archive();
   const auto text = call({"show", "archive"}).out;
