@@ -199,7 +199,7 @@ Draft draft(const ForeignKeys& keys, const std::string& flag, const std::string&
     result.warnings.push_back(missing_warning(missing));
   }
   if (result.test.find("-- TODO ") != std::string::npos) {
-    result.warnings.push_back("the test fails until its lines with TODO have your values");
+    result.warnings.emplace_back("the test fails until its lines with TODO have your values");
   }
   return result;
 }

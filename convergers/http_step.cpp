@@ -114,7 +114,8 @@ void HttpStep::judge(Answer& answer, const HttpResponse& response, const Redacto
   if (answer.succeeded) return;
   answer.message =
       fmt::format("the answer has status {}, expected is {}", response.status, section_.expect);
-  answer.retry_after = response.retry_after;
+  const bool asks_for_time = response.status == 429 || response.status == 503;
+  if (asks_for_time) answer.retry_after = response.retry_after;
 }
 
 }  // namespace converge::convergers

@@ -58,7 +58,7 @@ std::vector<std::string> warnings_of_scans(postgres::Session& session,
     for (const Scan& scan : scans_of(session, statement.sql)) {
       std::string warning = warning_of(session, scan, statement.what.ends_with("find"));
       if (warning.empty()) continue;
-      warning = statement.what + " " + warning;
+      warning.insert(0, statement.what + " ");
       const bool is_told = std::find(warnings.begin(), warnings.end(), warning) != warnings.end();
       if (!is_told) warnings.push_back(std::move(warning));
     }

@@ -86,7 +86,8 @@ std::vector<std::string> environment_for(const ChildRequest& request) {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     if (!is_given(*entry)) entries.emplace_back(*entry);
   }
-  for (const auto& [name, value] : request.environment) entries.emplace_back(name).append("=").append(value);
+  for (const auto& [name, value] : request.environment)
+    entries.emplace_back(name).append("=").append(value);
   return entries;
 }
 
