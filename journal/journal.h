@@ -134,9 +134,10 @@ class Journal {
   /// Forgets the attempts for subjects that are no longer found, where none has succeeded: the next
   /// time that they are is another inconsistency, with another key. Costs no write without any.
   void forget_outside(const std::string& converger, const std::vector<std::string>& subjects);
-  /// Forgets attempts of a step before that time. Costs no write without any.
-  void purge_outside(const std::string& converger, const std::string& title,
-                     std::int64_t before_us);
+  /// Forgets attempts of a step before `before_us`, and before `failed_us` where none has succeeded
+  /// and the subject is not in quarantine. Costs no write without any.
+  void purge_outside(const std::string& converger, const std::string& title, std::int64_t before_us,
+                     std::int64_t failed_us = 0);
 
   // What else is to be told.
 

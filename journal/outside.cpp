@@ -84,15 +84,15 @@ void Journal::forget_outside(const std::string& converger,
 }
 
 void Journal::purge_outside(const std::string& converger, const std::string& title,
-                            std::int64_t before_us) {
+                            std::int64_t before_us, std::int64_t failed_us) {
   bool any = false;
   auto& session = implementation_->session_;
   session.read([&](SQLite::Database& database) {
-    any = has_outside_before(database, converger, title, before_us);
+    any = has_outside_before(database, converger, title, before_us, failed_us);
   });
   if (!any) return;
   session.write([&](Writer& writer) {
-    delete_outside_before(writer.database(), converger, title, before_us);
+    delete_outside_before(writer.database(), converger, title, before_us, failed_us);
   });
 }
 

@@ -52,6 +52,10 @@ Owed owed_in(SQLite::Statement& row) {
           .pass = row.getColumn(9).getInt64()};
 }
 
+constexpr const char* kPurged =
+    "converger = ?1 and title = ?2 and (tried_us < ?3 or (done_us = 0 and tried_us < ?4"
+    " and subject not in (select subject from quarantine where converger = ?1)))";
+
 void execute(SQLite::Statement& statement) {
   statement.exec();
   statement.reset();
@@ -199,23 +203,24 @@ void delete_outside_of(SQLite::Database& database, const std::string& converger,
 }
 
 bool has_outside_before(SQLite::Database& database, const std::string& converger,
-                        const std::string& title, std::int64_t before_us) {
+                        const std::string& title, std::int64_t before_us, std::int64_t failed_us) {
   SQLite::Statement any(database,
-                        "select 1 from outside_last"
-                        " where converger = ? and title = ? and tried_us < ? limit 1");
+                        fmt::format("select 1 from outside_last where {} limit 1", kPurged));
   any.bindNoCopy(1, converger);
   any.bindNoCopy(2, title);
   any.bind(3, before_us);
+  any.bind(4, failed_us);
   return any.executeStep();
 }
 
 void delete_outside_before(SQLite::Database& database, const std::string& converger,
-                           const std::string& title, std::int64_t before_us) {
-  SQLite::Statement erase(
-      database, "delete from outside_last where converger = ? and title = ? and tried_us < ?");
+                           const std::string& title, std::int64_t before_us,
+                           std::int64_t failed_us) {
+  SQLite::Statement erase(database, fmt::format("delete from outside_last where {}", kPurged));
   erase.bindNoCopy(1, converger);
   erase.bindNoCopy(2, title);
   erase.bind(3, before_us);
+  erase.bind(4, failed_us);
   erase.exec();
 }
 

@@ -109,9 +109,10 @@ bool has_outside_of(SQLite::Database& database, const std::string& converger,
 void delete_outside_of(SQLite::Database& database, const std::string& converger,
                        const std::vector<std::string>& subjects);
 bool has_outside_before(SQLite::Database& database, const std::string& converger,
-                        const std::string& title, std::int64_t before_us);
+                        const std::string& title, std::int64_t before_us, std::int64_t failed_us);
 void delete_outside_before(SQLite::Database& database, const std::string& converger,
-                           const std::string& title, std::int64_t before_us);
+                           const std::string& title, std::int64_t before_us,
+                           std::int64_t failed_us);
 
 /// Notes the end of the attempt that `outcome` is the entry of. May be done again.
 /// `prepared` gives the statement of a text.

@@ -107,6 +107,11 @@ Errands chosen(const PassRequest& request, const convergers::Registry& registry,
     errands.names = request.plan ? registry.names() : due(registry, config, wall_time_us());
   }
   if (!request.plan) errands.owing = owing(config);
+  for (const std::string& name : errands.owing) {
+    if (registry.find(name) != nullptr) continue;
+    print_notice(fmt::format("steps outside the database are owed by {}, which has no definition",
+                             printable(name)));
+  }
   const auto is_unknown = [&](const auto& name) { return registry.find(name) == nullptr; };
   std::erase_if(errands.names, is_unknown);
   std::erase_if(errands.owing, [&](const std::string& name) {

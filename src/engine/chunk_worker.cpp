@@ -303,8 +303,10 @@ Underway ChunkWorker::finish(postgres::Transaction& transaction, const Subjects&
 void ChunkWorker::count(const std::vector<journal::Inconsistency>& records) {
   for (const journal::Inconsistency& record : records) {
     const auto known = underway_.find(record.subject);
-    if (known != underway_.end() && known->second.counted) {
+    const bool is_owed = known != underway_.end() && !known->second.owed.empty();
+    if (is_owed || (known != underway_.end() && known->second.counted)) {
       state_.changed_further(record.count);
+      if (!known->second.counted) state_.carried_out();
     } else {
       state_.corrected(record);
     }

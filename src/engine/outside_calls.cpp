@@ -37,8 +37,8 @@ journal::Outcome outcome_of(const Answer& answer) {
 
 }  // namespace
 
-std::string attempt_key(const std::string& key, std::size_t step) {
-  return fmt::format("{}-{}", key, step);
+std::string attempt_key(const std::string& key, const OutsideStep& step) {
+  return fmt::format("{}-{}", key, hex(sha256(step.settings().title)).substr(0, 8));
 }
 
 bool is_recent(const std::optional<journal::LastOutside>& last, std::chrono::milliseconds repeat) {
@@ -50,7 +50,6 @@ bool is_recent(const std::optional<journal::LastOutside>& last, std::chrono::mil
 
 OutsideCalls::OutsideCalls(PassState& state, std::size_t step, Underway& underway)
     : state_(state),
-      number_(step),
       step_(*state.converger().outside()[step]),
       underway_(underway),
       fates_(underway.size(), Fate::not_due) {}
@@ -107,9 +106,9 @@ void OutsideCalls::work() {
 /// found is done anew after each success.
 std::string OutsideCalls::key_for(std::size_t row) const {
   const std::string& owed = underway_.each[row].owed;
-  if (step_.settings().acts_for == ActsFor::changed) return attempt_key(owed, number_);
+  if (step_.settings().acts_for == ActsFor::changed) return attempt_key(owed, step_);
   if (last_[row] && last_[row]->done_us == 0) return last_[row]->key;
-  return attempt_key(hex(random_bytes(kKeyBytes)), number_);
+  return attempt_key(hex(random_bytes(kKeyBytes)), step_);
 }
 
 Fate OutsideCalls::attempt(std::size_t row) {
@@ -151,7 +150,11 @@ Fate OutsideCalls::attempt(std::size_t row) {
     return Fate::failed;
   }
   if (!std::exchange(underway_.each[row].counted, true)) {
-    state_.corrected({.subject = attempt.subject, .label = attempt.label, .detail = {}});
+    if (underway_.each[row].owed.empty()) {
+      state_.corrected({.subject = attempt.subject, .label = attempt.label, .detail = {}});
+    } else {
+      state_.carried_out();
+    }
   }
   return Fate::succeeded;
 }

@@ -23,8 +23,9 @@ enum class Fate {
   left,    ///< The pass was over before its turn came.
 };
 
-/// The idempotency key of a step, by its number, for what is owed under `key`.
-std::string attempt_key(const std::string& key, std::size_t step);
+/// The idempotency key of a step, by its title, for what is owed under `key`: the same wherever the
+/// step stands in later versions of the definition.
+std::string attempt_key(const std::string& key, const OutsideStep& step);
 
 /// Whether it succeeded less than `repeat` ago.
 bool is_recent(const std::optional<journal::LastOutside>& last, std::chrono::milliseconds repeat);
@@ -47,7 +48,6 @@ class OutsideCalls {
   std::string key_for(std::size_t row) const;
 
   PassState& state_;
-  const std::size_t number_;
   const OutsideStep& step_;
   Underway& underway_;
   std::vector<Fate> fates_;

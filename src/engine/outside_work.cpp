@@ -49,12 +49,6 @@ bool OutsideWork::acts_for_found() const {
                      [](const auto& step) { return step->settings().acts_for == ActsFor::found; });
 }
 
-std::size_t OutsideWork::number_of(const OutsideStep& step) const {
-  const auto found = std::find_if(steps_.begin(), steps_.end(),
-                                  [&](const auto& one) { return one.get() == &step; });
-  return static_cast<std::size_t>(found - steps_.begin());
-}
-
 std::vector<const OutsideStep*> OutsideWork::changing_from(std::size_t stage) const {
   std::vector<const OutsideStep*> steps;
   for (std::size_t step = stage; step < steps_.size(); ++step) {
@@ -69,7 +63,7 @@ std::string OutsideWork::planned_json(const OutsideStep& step, const Subjects& s
   const Converger& converger = state_.converger();
   const SubjectRow subject(converger.columns(), converger.column_types(), subjects, row);
   std::string json = R"({"title":)" + json_string(step.settings().title);
-  if (!owed.empty()) json += R"(,"key":)" + json_string(attempt_key(owed, number_of(step)));
+  if (!owed.empty()) json += R"(,"key":)" + json_string(attempt_key(owed, step));
   try {
     json +=
         R"(,"request":)" + json_string(step.describe(subject, converger.profile().settings.redact));
@@ -91,9 +85,8 @@ void OutsideWork::plan(const Subjects& subjects, std::size_t stage,
   for (journal::Inconsistency& record : records) {
     while (subjects.key(row) != record.subject) ++row;  // Records are in the order of the subjects.
     if (owed.contains(record.subject)) continue;
-    const OwedRow kept{.steps = titles,
-                       .columns = state_.converger().columns(),
-                       .subject = subjects.slice(row, row + 1)};
+    const auto kept = OwedRow::of(subjects, row, state_.converger().columns(), titles,
+                                  state_.converger().profile().settings.redact);
     record.planned = journal::PlannedOutside{.key = hex(random_bytes(kKeyBytes)),
                                              .row = kept.encode(),
                                              .step = static_cast<std::int64_t>(stage)};
@@ -157,21 +150,35 @@ void OutsideWork::rehearse(postgres::Transaction& transaction, const Subjects& s
   }
 }
 
+/// The number of the step among those that were planned; nothing for one that is new since.
+std::optional<std::int64_t> OutsideWork::planned_number(const Underway::Subject& subject,
+                                                        std::size_t step) const {
+  if (!subject.planned) return static_cast<std::int64_t>(step);
+  const auto& titles = *subject.planned;
+  const auto found = std::find(titles.begin(), titles.end(), steps_[step]->settings().title);
+  if (found == titles.end()) return std::nullopt;
+  return found - titles.begin();
+}
+
 /// Has the journal know how far they are: a step is behind them once the SQL after it is committed.
 void OutsideWork::note_place(Underway& underway, std::size_t step) const {
-  std::vector<std::string> keys;
+  const bool is_over = changing_from(step).empty();
+  std::map<std::int64_t, std::vector<std::string>> keys;
   for (Underway::Subject& subject : underway.each) {
-    if (subject.owed.empty() || subject.at == static_cast<std::int64_t>(step)) continue;
-    subject.at = static_cast<std::int64_t>(step);
-    keys.push_back(subject.owed);
+    if (subject.owed.empty()) continue;
+    const auto number = is_over ? std::optional<std::int64_t>(-1) : planned_number(subject, step);
+    if (!number || subject.at == *number) continue;
+    subject.at = *number;
+    keys[*number].push_back(subject.owed);
+    if (is_over) subject.owed.clear();
   }
-  if (keys.empty()) return;
   journal::Journal& journal = *state_.context().journal;
-  if (changing_from(step).empty()) {
-    journal.drop_owed(keys);
-    for (Underway::Subject& subject : underway.each) subject.owed.clear();
-  } else {
-    journal.advance_owed(keys, static_cast<std::int64_t>(step));
+  for (const auto& [number, those] : keys) {
+    if (is_over) {
+      journal.drop_owed(those);
+    } else {
+      journal.advance_owed(those, number);
+    }
   }
 }
 
@@ -239,6 +246,16 @@ std::optional<OutsideWork::Place> OutsideWork::place_of(const journal::Owed& owe
   return std::nullopt;
 }
 
+/// The subject as it was when it was planned. Columns that were not kept, as they are redacted or
+/// find did not have them, are as find returns them now.
+Subjects OutsideWork::whole(const OwedRow& row) const {
+  const auto& columns = state_.converger().columns();
+  const bool has_all = std::all_of(columns.begin() + 1, columns.end(), [&](const auto& column) {
+    return std::find(row.columns.begin(), row.columns.end(), column) != row.columns.end();
+  });
+  return row.as(columns, has_all ? Subjects() : read_again(row.subject));
+}
+
 void OutsideWork::resume(const std::vector<journal::Owed>& all, bool counted) {
   const Converger& converger = state_.converger();
   const auto chunk = static_cast<std::size_t>(converger.profile().settings.chunk);
@@ -260,15 +277,20 @@ void OutsideWork::resume(const std::vector<journal::Owed>& all, bool counted) {
     }
     Group& group = groups.try_emplace(*place, converger.columns().size()).first->second;
     group.keys.insert(owed.subject);
-    group.underway.append(row.as(converger.columns()), 0,
-                          {.owed = owed.key, .at = owed.step, .counted = counted});
+    group.underway.append(whole(row), 0,
+                          {.owed = owed.key,
+                           .planned = std::make_shared<const std::vector<std::string>>(row.steps),
+                           .at = owed.step,
+                           .counted = counted});
   }
   while (!groups.empty()) begin(groups.begin()->first);
 }
 
 void OutsideWork::go_on_after(Listing& listing) {
   if (!any()) return;
-  resume(state_.context().journal->owed(state_.converger().profile().name), true);
+  auto owed = state_.context().journal->owed(state_.converger().profile().name);
+  std::erase_if(owed, [&](const auto& one) { return one.pass != state_.pass().id; });
+  resume(owed, true);
   if (!acts_for_found()) return;
   listing.rewind();
   for (Subjects chunk = listing.next(); !chunk.empty(); chunk = listing.next()) {
@@ -290,7 +312,7 @@ Subjects OutsideWork::read_again(const Subjects& chunk) const {
   return found;
 }
 
-void OutsideWork::forget(const std::vector<std::string>& gone) const {
+void OutsideWork::forget(const std::vector<std::string>& gone, std::int64_t began_us) const {
   if (!acts_for_found()) return;
   const std::string& name = state_.converger().profile().name;
   journal::Journal& journal = *state_.context().journal;
@@ -300,7 +322,7 @@ void OutsideWork::forget(const std::vector<std::string>& gone) const {
     const OutsideStep::Settings& settings = step->settings();
     if (settings.acts_for != ActsFor::found) continue;
     const auto age = std::max<std::chrono::microseconds>(settings.repeat, kRemembered);
-    journal.purge_outside(name, settings.title, wall_time_us() - age.count());
+    journal.purge_outside(name, settings.title, wall_time_us() - age.count(), began_us);
   }
 }
 

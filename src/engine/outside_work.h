@@ -54,9 +54,10 @@ class OutsideWork {
   /// After the one transaction of a limited pass, which has counted all subjects of the listing.
   void go_on_after(Listing& listing);
 
-  /// At the end of a pass: forgets what was last done for subjects that are no longer found
-  /// (`gone`), or long ago, so that another time is another inconsistency.
-  void forget(const std::vector<std::string>& gone) const;
+  /// At the end of a pass that began then and did all: forgets what was last done for subjects that
+  /// are no longer found (`gone` of those in quarantine), or long ago, so that another time is
+  /// another inconsistency.
+  void forget(const std::vector<std::string>& gone, std::int64_t began_us) const;
 
  private:
   /// A step outside, and whether it has succeeded, so that the SQL after it is what comes next.
@@ -69,13 +70,15 @@ class OutsideWork {
   };
 
   std::vector<const OutsideStep*> changing_from(std::size_t stage) const;
+  std::optional<std::int64_t> planned_number(const Underway::Subject& subject,
+                                             std::size_t step) const;
   void note_place(Underway& underway, std::size_t step) const;
   Subjects read_again(const Subjects& chunk) const;
+  Subjects whole(const OwedRow& row) const;
   Underway call_all(Underway& underway, std::size_t step);
   void take_sql(Underway underway, std::size_t step);
   std::optional<Place> place_of(const journal::Owed& owed, const OwedRow& row) const;
   void give_up(const journal::Owed& owed, const std::string& title) const;
-  std::size_t number_of(const OutsideStep& step) const;
   std::string planned_json(const OutsideStep& step, const Subjects& subjects, std::size_t row,
                            const std::string& owed) const;
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace converge::engine {
 
@@ -70,12 +71,28 @@ OwedRow OwedRow::decode(const std::string& json) {
   }
 }
 
-Subjects OwedRow::as(const std::vector<std::string>& wanted) const {
+OwedRow OwedRow::of(const Subjects& subjects, std::size_t row,
+                    const std::vector<std::string>& columns, std::vector<std::string> steps,
+                    const std::vector<std::string>& redact) {
+  OwedRow kept{.steps = std::move(steps), .columns = {}, .subject = Subjects()};
+  std::vector<std::optional<std::string_view>> cells;
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    if (std::find(redact.begin(), redact.end(), columns[column]) != redact.end()) continue;
+    kept.columns.push_back(columns[column]);
+    cells.push_back(subjects.cell(row, column));
+  }
+  kept.subject = Subjects(cells.size());
+  kept.subject.append(cells);
+  return kept;
+}
+
+Subjects OwedRow::as(const std::vector<std::string>& wanted, const Subjects& now) const {
   std::vector<std::optional<std::string_view>> cells{subject.key(0)};  // By whatever name.
   for (std::size_t column = 1; column < wanted.size(); ++column) {
     const auto known = std::find(columns.begin(), columns.end(), wanted[column]);
     const auto place = static_cast<std::size_t>(known - columns.begin());
-    cells.push_back(known == columns.end() ? std::nullopt : subject.cell(0, place));
+    const auto otherwise = now.empty() ? std::nullopt : now.cell(0, column);
+    cells.push_back(known == columns.end() ? otherwise : subject.cell(0, place));
   }
   Subjects row(wanted.size());
   row.append(cells);

@@ -20,8 +20,14 @@ struct OwedRow {
   /// Throws `Error{failure}` for what `encode` did not make.
   static OwedRow decode(const std::string& json);
 
-  /// The row as a definition with these columns has it; null where it had no such column.
-  Subjects as(const std::vector<std::string>& wanted) const;
+  /// Of that row of `subjects`, without the columns that the journal may not keep.
+  static OwedRow of(const Subjects& subjects, std::size_t row,
+                    const std::vector<std::string>& columns, std::vector<std::string> steps,
+                    const std::vector<std::string>& redact);
+
+  /// The row as a definition with these columns has it. What was not kept is as in the first row of
+  /// `now`, which has the same columns, or null where that is empty.
+  Subjects as(const std::vector<std::string>& wanted, const Subjects& now) const;
 };
 
 }  // namespace converge::engine

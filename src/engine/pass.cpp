@@ -34,10 +34,10 @@ class Pass {
     try {
       converge();
       if (released_ && !hold_) context_.journal->drop_hold(profile().name);
-      if (!is_plan() && !skipped_ && !hold_) {
+      if (!is_plan() && !skipped_ && (!hold_ || !stopped_)) {
         tell_fights(state_);
         context_.journal->free(profile().name, state_.quarantine().freed());
-        OutsideWork(state_).forget(state_.quarantine().freed());
+        if (!only_owed()) OutsideWork(state_).forget(state_.quarantine().freed(), began_us_);
       }
     } catch (const Error& caught) {
       error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
@@ -85,6 +85,8 @@ class Pass {
   PassOutcome outcome(const PassResult& result) const;
 
   const Profile& profile() const { return converger_.profile(); }
+  /// A hold is on what is new; what is owed was let through.
+  bool only_owed() const { return context_.only_owed || hold_; }
   bool is_plan() const { return context_.journal == nullptr; }
 
   Converger& converger_;
@@ -95,6 +97,8 @@ class Pass {
   std::optional<journal::Pause> paused_;
   std::optional<std::int64_t> settle_due_us_;  ///< When the first that waits has settled.
   std::vector<journal::Owed> owed_;  ///< Steps outside the database, since earlier passes.
+  const std::int64_t began_us_ = wall_time_us();
+  bool stopped_ = false;  ///< By the limit, in this pass.
   bool skipped_ = false;
   bool corrections_undone_ = false;
 };
@@ -128,12 +132,11 @@ void Pass::converge() {
       skipped_ = true;
       return;
     }
-    if (standing.hold && !standing.hold->released) {
-      hold_ = std::move(standing.hold);
-      return;
-    }
-    released_ = standing.hold.has_value();
+    const bool is_held = standing.hold && !standing.hold->released;
+    released_ = standing.hold && !is_held;
+    if (is_held) hold_ = std::move(standing.hold);
     if (standing.owes) owed_ = context_.journal->owed(profile().name);
+    if (is_held && owed_.empty()) return;
     context_.journal->register_definition(state_.definition(), profile().text);
     load_quarantine(std::move(standing.quarantined));
   } else {
@@ -180,12 +183,12 @@ void Pass::converge_subjects(const Shards& shards) {
     state_.quarantine().keep(converger_.in_shards(*session, state_.quarantine().keys(), shards));
   }
   if (!state_.quarantine().empty()) {
-    if (context_.only_owed) state_.quarantine().keep(keys_of(owed_));
+    if (only_owed()) state_.quarantine().keep(keys_of(owed_));
     state_.quarantine().look(converger_, state_.recorder(), *session);
     state_.quarantine().owe(keys_of(owed_));
   }
   session = resume_owed(std::move(session), shards);
-  if (context_.only_owed) return;
+  if (only_owed()) return;
   Listing listing = list(std::make_unique<postgres::Transaction>(std::move(session)), shards);
   leave_quarantined(listing);
   state_.expect(listing.size());
@@ -369,6 +372,7 @@ void Pass::evaluate_rest(Listing& listing) {
 
 void Pass::stop_at_limit(std::int64_t allowed, const std::string& digest) {
   if (is_plan() && state_.inconsistencies() <= allowed) return;
+  stopped_ = true;
   hold_ = journal::Hold{.converger = profile().name,
                         .digest = digest,
                         .inconsistencies = state_.inconsistencies(),

@@ -183,6 +183,11 @@ void PassState::failed(journal::Quarantined subject, const Error& error,
   context_.observer.failed(subject.subject, subject.label.value_or(""), error);
 }
 
+void PassState::carried_out() {
+  const std::lock_guard lock(mutex_);
+  ++carried_out_;
+}
+
 std::int64_t PassState::inconsistencies() const {
   const std::lock_guard lock(mutex_);
   return result_.inconsistencies;
@@ -206,6 +211,7 @@ void PassState::start_again(std::int64_t examined) {
 PassResult PassState::result() const {
   const std::lock_guard lock(mutex_);
   PassResult result = result_;
+  result.inconsistencies += carried_out_;
   result.pass = pass_.id;
   result.quarantined = quarantine_.left_out();
   result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);

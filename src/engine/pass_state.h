@@ -106,6 +106,8 @@ class PassState {
   void examined(std::size_t subjects);
   /// Counts changes to subjects that are counted already.
   void changed_further(std::int64_t changes);
+  /// Counts a subject that earlier passes left owing: the limit is not on that.
+  void carried_out();
   /// Counts what was set right or, in a plan, would be.
   void corrected(const std::vector<journal::Inconsistency>& records);
   void corrected(const journal::Inconsistency& record);
@@ -158,6 +160,7 @@ class PassState {
   mutable std::mutex mutex_;  ///< Of everything below.
   journal::PassId pass_;
   PassResult result_;
+  std::int64_t carried_out_ = 0;
   SetDigest digest_;
   Quarantine quarantine_;
   std::set<std::string> suspects_;

@@ -27,6 +27,18 @@ std::chrono::microseconds quarantine_time(std::int64_t failures) {
       static_cast<std::int64_t>(static_cast<double>(time.count()) * factor));
 }
 
+namespace {
+
+/// Who says when it may be asked again is not asked ever faster than this: from a second, twice as
+/// long each time, up to what is usual.
+std::int64_t least_time(std::int64_t failures, std::chrono::microseconds usual) {
+  const std::chrono::microseconds least =
+      std::chrono::seconds(1) * (std::int64_t{1} << std::clamp<std::int64_t>(failures - 1, 0, 20));
+  return std::min(least, usual).count();
+}
+
+}  // namespace
+
 void Quarantine::load(const std::vector<journal::Quarantined>& known, std::int64_t now_us) {
   now_us_ = now_us;
   known_.clear();
@@ -122,9 +134,10 @@ journal::Quarantined Quarantine::failed(journal::Quarantined subject) {
   subject.failures = known.subject.failures + 1;
   subject.since_us = known.subject.since_us != 0 ? known.subject.since_us : now_us;
   const bool locked = subject.sqlstate == "55P03";
-  if (subject.next_us == 0) {
-    subject.next_us = now_us + quarantine_time(locked ? 1 : subject.failures).count();
-  }
+  const auto time = quarantine_time(locked ? 1 : subject.failures);
+  subject.next_us = subject.next_us == 0
+                        ? now_us + time.count()
+                        : std::max(subject.next_us, now_us + least_time(subject.failures, time));
   known.fate = Fate::failed;
   known.subject = subject;
   due_at(subject.next_us);

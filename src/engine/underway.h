@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,9 @@ struct Underway {
   struct Subject {
     std::string owed =
         {};  ///< By this key the journal keeps that they are owed; empty: it does not.
-    std::int64_t at = -1;  ///< The step outside that the journal says it waits for.
+    /// The titles of the steps outside when that was planned; null: as they are now.
+    std::shared_ptr<const std::vector<std::string>> planned = {};
+    std::int64_t at = -1;  ///< The step of those that the journal says it waits for.
     bool found = false;    ///< Find returns it: what acts for all that are found acts for it.
     /// Each step outside that it has passed has succeeded for it: the SQL steps after those follow.
     bool through = true;
