@@ -77,9 +77,12 @@ Statement unplaced(std::string_view title, const std::string& sql) {
 }  // namespace
 
 CodeConverger::CodeConverger(Code code, const config::ConvergerTable* table)
-    : code_(in_force(std::move(code), table)),
-      profile_(make_profile(code_)),
-      find_(code_.name, unplaced("", code_.find)) {}
+    : CodeConverger(convergers::in_force(std::move(code), table)) {}
+
+CodeConverger::CodeConverger(Code in_force)
+    : FoundByQuery(in_force.name, unplaced("", in_force.find)),
+      code_(std::move(in_force)),
+      profile_(make_profile(code_)) {}
 
 std::unique_ptr<Defined> CodeConverger::another() const {
   return std::make_unique<CodeConverger>(code_, nullptr);

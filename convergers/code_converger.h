@@ -1,8 +1,7 @@
 #pragma once
 
 #include "convergers/code.h"
-#include "convergers/defined.h"
-#include "convergers/find_query.h"
+#include "convergers/found_by_query.h"
 #include "src/config/config.h"
 
 #include <memory>
@@ -17,7 +16,7 @@ namespace converge::convergers {
 /// Its version is the digest of a text that tells what acts: description, settings and parameters
 /// as they are in force, find, every statement it runs, and the build and commit of the binary,
 /// which stand for the code between the statements. That text is what the journal keeps.
-class CodeConverger : public Defined {
+class CodeConverger : public FoundByQuery {
  public:
   /// Takes settings and parameters from `table`, which may be null. Throws `Error{usage}` as
   /// `apply_table` does.
@@ -25,24 +24,7 @@ class CodeConverger : public Defined {
 
   const engine::Profile& profile() const override { return profile_; }
   void inspect(postgres::Session& session) override;
-  const std::vector<std::string>& columns() const override { return find_.columns(); }
-  const std::vector<std::uint32_t>& column_types() const override { return find_.column_types(); }
   void prepare(postgres::Session& session) const override;
-  void find(postgres::Transaction& transaction, const engine::Shards& shards) const override {
-    find_.find(transaction, shards);
-  }
-  engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override {
-    return FindQuery::next(transaction, at_most);
-  }
-  std::vector<std::string> in_shards(postgres::Session& session,
-                                     const std::vector<std::string>& keys,
-                                     const engine::Shards& shards) const override {
-    return find_.in_shards(session, keys, shards);
-  }
-  engine::Subjects find_again(postgres::Transaction& transaction,
-                              const engine::Subjects& known) const override {
-    return find_.find_again(transaction, known);
-  }
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
                                             const engine::Subjects& subjects,
                                             engine::StepRange steps) const override;
@@ -53,6 +35,7 @@ class CodeConverger : public Defined {
   std::vector<std::string> plan_warnings(postgres::Session& session) const override;
 
  private:
+  explicit CodeConverger(Code in_force);
   std::string prepared_name(std::size_t statement) const;
   std::string query(std::size_t statement) const;
   postgres::Rows run(postgres::Transaction& transaction, const engine::Subjects& subjects,
@@ -60,7 +43,6 @@ class CodeConverger : public Defined {
 
   Code code_;  ///< With the settings, the parameters and the SQL that are in force.
   engine::Profile profile_;
-  FindQuery find_;
   std::vector<std::vector<std::size_t>> columns_of_;  ///< Of find's, those a statement is given.
 };
 

@@ -25,6 +25,15 @@ std::string join_lines(const std::vector<std::string_view>& lines) {
   return fmt::format("{}", fmt::join(first, last.base(), "\n"));
 }
 
+void Description::take(const SourceText& source, const Token& comment) {
+  const auto line = source.line(comment.offset);
+  auto text = comment_text(comment);
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  if (line > line_ + 1) lines_.emplace_back();
+  lines_.push_back(text);
+  line_ = line;
+}
+
 bool is_indented(const SourceText& source, const Token& comment) {
   const auto text = comment_text(comment);
   return source.starts_line(comment.offset) && text.size() > 2 && is_blank(text[0]) &&

@@ -46,6 +46,17 @@ class CommentBlock {
   std::vector<std::string_view> written_;
 };
 
+/// The comments at the head of a file, for people: lines that stand apart stay apart.
+class Description {
+ public:
+  void take(const SourceText& source, const Token& comment);
+  std::string text() const { return join_lines(lines_); }
+
+ private:
+  std::vector<std::string_view> lines_;
+  int line_ = 0;  ///< Of the last comment in it.
+};
+
 /// Whether a comment is indented as those of a block are.
 bool is_indented(const SourceText& source, const Token& comment);
 

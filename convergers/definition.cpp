@@ -52,7 +52,6 @@ class Parser {
 
   void take(const Token& token);
   void take_comment(const Token& comment);
-  void take_description(const Token& comment);
   void take_directive(const Directive& directive);
   void take_operator(const Directive& directive);
   void take_setting(const Directive& directive);
@@ -69,8 +68,7 @@ class Parser {
 
   SourceText source_;
   Definition definition_;
-  std::vector<std::string_view> description_;
-  int description_line_ = 0;  // Of the last comment in it.
+  Description description_;
   std::optional<CommentBlock> runbook_;
   std::set<std::string_view> given_;
   std::optional<Section> section_;
@@ -90,7 +88,7 @@ Definition Parser::parse() {
     fail(end, "there is no step",
          "Write `-- step: TITLE` and below it the statement that corrects the subjects.");
   }
-  definition_.description = join_lines(description_);
+  definition_.description = description_.text();
   if (runbook_) definition_.runbook = runbook_->text();
   definition_.version = hex(sha256(definition_.text));
   return std::move(definition_);
@@ -113,8 +111,7 @@ void Parser::take(const Token& token) {
     case TokenKind::block_comment:
       return;
     case TokenKind::unterminated:
-      throw source_.error(token.offset, fmt::format("this {} does not end", name_of_quote(token)),
-                          "Close it with the mark that belongs to it.");
+      throw does_not_end(source_, token);
     default:
       take_code(token);
   }
@@ -124,21 +121,12 @@ void Parser::take_comment(const Token& comment) {
   if (const auto directive = read_directive(source_, comment)) {
     take_directive(*directive);
   } else if (given_.empty()) {
-    take_description(comment);
+    description_.take(source_, comment);
   } else if (outside_) {
     outside_->take_comment(comment);
   } else if (runbook_) {
     runbook_->take(comment);
   }
-}
-
-void Parser::take_description(const Token& comment) {
-  const auto line = source_.line(comment.offset);
-  auto text = comment_text(comment);
-  if (text.starts_with(' ')) text.remove_prefix(1);
-  if (line > description_line_ + 1) description_.emplace_back();
-  description_.push_back(text);
-  description_line_ = line;
 }
 
 void Parser::take_directive(const Directive& directive) {

@@ -68,4 +68,10 @@ std::optional<Directive> read_directive(const SourceText& source, const Token& c
   return read_directive(source, comment, known_words());
 }
 
+Error does_not_end(const SourceText& source, const Token& unterminated) {
+  return source.error(unterminated.offset,
+                      fmt::format("this {} does not end", name_of_quote(unterminated)),
+                      "Close it with the mark that belongs to it.");
+}
+
 }  // namespace converge::convergers

@@ -28,4 +28,7 @@ std::optional<Directive> read_directive(const SourceText& source, const Token& c
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment,
                                         std::span<const std::string> words);
 
+/// The error of a string, name or comment that the text ends in.
+Error does_not_end(const SourceText& source, const Token& unterminated);
+
 }  // namespace converge::convergers

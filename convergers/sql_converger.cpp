@@ -31,11 +31,11 @@ engine::Profile make_profile(const Definition& definition) {
 
 SqlConverger::SqlConverger(Definition definition,
                            std::vector<std::unique_ptr<const engine::OutsideStep>> outside)
-    : definition_(std::move(definition)),
+    : FoundByQuery(definition.path, definition.find),
+      definition_(std::move(definition)),
       profile_(make_profile(definition_)),
       outside_(std::make_shared<const std::vector<std::unique_ptr<const engine::OutsideStep>>>(
-          std::move(outside))),
-      find_(definition_.path, definition_.find) {}
+          std::move(outside))) {}
 
 std::unique_ptr<Defined> SqlConverger::another() const {
   auto another = std::make_unique<SqlConverger>(definition_);

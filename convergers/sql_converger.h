@@ -1,8 +1,7 @@
 #pragma once
 
-#include "convergers/defined.h"
 #include "convergers/definition.h"
-#include "convergers/find_query.h"
+#include "convergers/found_by_query.h"
 #include "src/engine/converger.h"
 
 #include <memory>
@@ -15,7 +14,7 @@ namespace converge::convergers {
 ///
 /// In a step, `subject` is a common table expression with the columns and types of find, made from
 /// one array parameter a column: one prepared statement and one round trip serve a whole chunk.
-class SqlConverger : public Defined {
+class SqlConverger : public FoundByQuery {
  public:
   /// `outside` are the steps of the definition outside the database; copies share them.
   explicit SqlConverger(Definition definition,
@@ -23,27 +22,10 @@ class SqlConverger : public Defined {
 
   const engine::Profile& profile() const override { return profile_; }
   void inspect(postgres::Session& session) override;
-  const std::vector<std::string>& columns() const override { return find_.columns(); }
-  const std::vector<std::uint32_t>& column_types() const override { return find_.column_types(); }
   const std::vector<std::unique_ptr<const engine::OutsideStep>>& outside() const override {
     return *outside_;
   }
   void prepare(postgres::Session& session) const override;
-  void find(postgres::Transaction& transaction, const engine::Shards& shards) const override {
-    find_.find(transaction, shards);
-  }
-  engine::Subjects next(postgres::Transaction& transaction, std::size_t at_most) const override {
-    return FindQuery::next(transaction, at_most);
-  }
-  std::vector<std::string> in_shards(postgres::Session& session,
-                                     const std::vector<std::string>& keys,
-                                     const engine::Shards& shards) const override {
-    return find_.in_shards(session, keys, shards);
-  }
-  engine::Subjects find_again(postgres::Transaction& transaction,
-                              const engine::Subjects& known) const override {
-    return find_.find_again(transaction, known);
-  }
   std::vector<engine::StepChanges> converge(postgres::Transaction& transaction,
                                             const engine::Subjects& subjects,
                                             engine::StepRange steps) const override;
@@ -75,7 +57,6 @@ class SqlConverger : public Defined {
   Definition definition_;
   engine::Profile profile_;
   std::shared_ptr<const std::vector<std::unique_ptr<const engine::OutsideStep>>> outside_;
-  FindQuery find_;
   std::vector<std::vector<std::size_t>> step_columns_;  ///< Of find's, those a step is given.
 };
 

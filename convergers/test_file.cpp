@@ -60,7 +60,6 @@ class Parser {
   void check_name() const;
   void take(const Token& token);
   void take_comment(const Token& comment);
-  void take_description(const Token& comment);
   void take_directive(const Directive& directive);
   void open_case(const Directive& directive);
   void open_given(const Directive& directive);
@@ -82,8 +81,7 @@ class Parser {
 
   SourceText source_;
   TestFile file_;
-  std::vector<std::string_view> description_;
-  int description_line_ = 0;  // Of the last comment in it.
+  Description description_;
   TestCase case_;
   bool titled_ = false;  // By `case:`; what stands above the first one is for all.
   std::vector<Statement> given_to_all_;
@@ -105,7 +103,7 @@ TestFile Parser::parse() {
   const auto end = std::max(source_.text().find_last_not_of(" \t\r\n") + 1, source_.start());
   if (!titled_) case_.title = file_.converger;
   end_case(end);
-  file_.description = join_lines(description_);
+  file_.description = description_.text();
   return std::move(file_);
 }
 
@@ -124,8 +122,7 @@ void Parser::take(const Token& token) {
     case TokenKind::block_comment:
       return;
     case TokenKind::unterminated:
-      fail(token.offset, fmt::format("this {} does not end", name_of_quote(token)),
-           "Close it with the mark that belongs to it.");
+      throw does_not_end(source_, token);
     default:
       take_code(token);
   }
@@ -137,7 +134,7 @@ void Parser::take_comment(const Token& comment) {
     return;
   }
   if (part_ == Part::none && !titled_) {
-    take_description(comment);
+    description_.take(source_, comment);
     return;
   }
   const bool below_is =
@@ -147,15 +144,6 @@ void Parser::take_comment(const Token& comment) {
     fail(comment.offset + 2, "a row that is not indented",
          "Put two blanks or more after the dashes; for a comment leave a line free.");
   }
-}
-
-void Parser::take_description(const Token& comment) {
-  const auto line = source_.line(comment.offset);
-  auto text = comment_text(comment);
-  if (text.starts_with(' ')) text.remove_prefix(1);
-  if (line > description_line_ + 1) description_.emplace_back();
-  description_.push_back(text);
-  description_line_ = line;
 }
 
 void Parser::take_directive(const Directive& directive) {

@@ -6,6 +6,7 @@
 #include "src/base/process.h"
 #include "src/base/text.h"
 #include "src/cli/history.h"
+#include "src/cli/interrupt.h"
 #include "src/cli/output.h"
 #include "src/cli/pass_printer.h"
 #include "src/engine/keep.h"
@@ -15,7 +16,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <future>
@@ -24,25 +24,6 @@
 namespace converge::cli {
 
 namespace {
-
-/// Whether SIGINT or SIGTERM came. Handlers need something static.
-std::atomic<bool>& interrupted() {
-  static std::atomic<bool> value{false};
-  return value;
-}
-
-void handle_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int signal) {
-    if (!interrupted().exchange(true)) return;
-    std::signal(signal, SIG_DFL);  // The second one ends the process.
-    std::raise(signal);
-  };
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // A reader that went away must not stop a pass halfway.
-  std::signal(SIGPIPE, SIG_IGN);
-}
 
 /// The process's connections and journal.
 struct Workplace {
@@ -302,7 +283,7 @@ int execute_passes(const PassRequest& request, const Common& common) {
     return exit_status({}, broken, request.exit_code);
   }
 
-  handle_signals();
+  end_at({SIGINT, SIGTERM});
   Passes passes(request, common, config, registry);
   for (const std::string& name : errands.owing) passes.carry_out(name);
   for (const std::string& name : errands.names) passes.run(name);

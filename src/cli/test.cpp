@@ -4,6 +4,7 @@
 #include "src/base/file.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/interrupt.h"
 #include "src/cli/output.h"
 #include "src/cli/test_printer.h"
 #include "src/postgres/scratch_database.h"
@@ -11,7 +12,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -30,24 +30,6 @@ struct TestRequest {
   std::string schema;
   std::string output;
 };
-
-/// Whether SIGINT or SIGTERM came. Handlers need something static.
-std::atomic<bool>& interrupted() {
-  static std::atomic<bool> value{false};
-  return value;
-}
-
-/// The scratch database is to be dropped first. What is rolled back needs nobody.
-void handle_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int signal) {
-    if (!interrupted().exchange(true)) return;
-    std::signal(signal, SIG_DFL);  // The second one ends the process.
-    std::raise(signal);
-  };
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
 
 /// The tests of a directory, in the order of the names.
 std::vector<fs::path> tests_in(const fs::path& directory) {
@@ -216,7 +198,8 @@ int test(const TestRequest& request, const Common& common) {
   const std::string& output = request.output.empty() ? common.output : request.output;
   Suite suite(config);
   if (!load(suite, request, config)) return kUsage;
-  if (request.scratch) handle_signals();
+  // The scratch database is to be dropped first. What is rolled back needs nobody.
+  if (request.scratch) end_at({SIGINT, SIGTERM, SIGHUP});
   TestPrinter printer(output == "tap"    ? TestPrinter::Format::tap
                       : output == "json" ? TestPrinter::Format::json
                                          : TestPrinter::Format::text,

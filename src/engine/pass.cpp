@@ -40,7 +40,7 @@ class Pass {
         if (!only_owed()) OutsideWork(state_).forget(state_.quarantine().freed(), began_us_);
       }
     } catch (const Error& caught) {
-      error = caught.sqlstate() == "57014" ? why_cancelled(caught) : caught;
+      error = caught.sqlstate() == "57014" ? state_.why_cancelled(caught) : caught;
     }
     result = state_.result();
     result.error = std::move(error);
@@ -62,7 +62,6 @@ class Pass {
   }
 
  private:
-  Error why_cancelled(const Error& error) const;
   void converge();
   void converge_subjects(const Shards& shards);
   postgres::Pool::Lease resume_owed(postgres::Pool::Lease session, const Shards& shards);
@@ -102,17 +101,6 @@ class Pass {
   bool skipped_ = false;
   bool corrections_undone_ = false;
 };
-
-/// The last statement of a pass has what is left of the pass's time: then that is what was too
-/// short.
-Error Pass::why_cancelled(const Error& error) const {
-  try {
-    state_.require_time();
-  } catch (const Error& deadline) {
-    return deadline;
-  }
-  return error;
-}
 
 void Pass::converge() {
   context_.locks.check();

@@ -92,6 +92,15 @@ void PassState::require_time() const {
               "is usual.");
 }
 
+Error PassState::why_cancelled(const Error& error) const {
+  try {
+    require_time();
+  } catch (const Error& deadline) {
+    return deadline;
+  }
+  return error;
+}
+
 void PassState::start_clock() {
   started_ = Clock::now();
   deadline_ = started_ + converger_.profile().settings.pass_timeout;

@@ -98,6 +98,9 @@ class PassState {
 
   /// Throws `Error{failure}` at the deadline of the pass or when it was asked to stop.
   void require_time() const;
+  /// Why a statement was cancelled. The last one of a pass has what is left of the pass's time:
+  /// then that is what was too short.
+  Error why_cancelled(const Error& error) const;
   bool is_over() const;  ///< Whether `require_time` would throw.
   /// Of the next statement: the definition's, or what is left of the pass.
   std::chrono::milliseconds statement_timeout() const;
