@@ -1,8 +1,7 @@
 #include "src/engine/outside.h"
 
-#include "tests/pg/fixture.h"
+#include "tests/pg/outside_world.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -12,63 +11,6 @@
 
 namespace converge::tests {
 namespace {
-
-/// Archives clusters, then tells a program of each account; and a mark, for what comes after.
-struct OutsideWorld : World {
-  OutsideWorld() {
-    sql("create table told (account_id bigint primary key, times int not null default 1)");
-    script("exit 0");
-  }
-
-  /// What the program does after it has written a line into the log: KEY IDEMPOTENCY_KEY.
-  void script(const std::string& rest) const {
-    directory.write("call", "#!/bin/sh\necho \"$1 $CONVERGE_IDEMPOTENCY_KEY\" >> " + log() + "\n" +
-                                rest + "\n");
-    std::filesystem::permissions(directory / "call", std::filesystem::perms::owner_all);
-  }
-  std::string log() const { return (directory / "log").string(); }
-
-  std::string call(const std::string& directives) const {
-    return "-- exec: tell\n--   " + (directory / "call").string() + " {id}\n" + directives + "\n";
-  }
-
-  /// Lines of the log; with `part` 1 or 2 that column alone; sorted.
-  std::string calls(int part = 1) const {
-    std::ifstream file(log());
-    std::vector<std::string> lines;
-    for (std::string key, idempotency; file >> key >> idempotency;) {
-      lines.push_back(part == 1 ? key : idempotency);
-    }
-    std::sort(lines.begin(), lines.end());
-    std::string text;
-    for (const std::string& line : lines) text += (text.empty() ? "" : " ") + line;
-    return text;
-  }
-  void forget_calls() const { std::filesystem::remove(log()); }
-
-  std::string told() const {
-    return sql(
-        "select coalesce(string_agg(account_id || 'x' || times, ' ' order by account_id), "
-        "'') from told");
-  }
-  std::string owed() const { return journaled("select count(*) from owed"); }
-  std::string attempts() const {
-    return journaled("select outcome, count(*) from attempt group by 1 order by 1");
-  }
-  /// As if the time of all in quarantine had come.
-  void make_due() const { change("update quarantine set next_us = 1"); }
-  /// As if what was done for those found had been done an hour ago.
-  void change(const std::string& state) const {
-    SQLite::Database(journal_file.string(), SQLite::OPEN_READWRITE).exec(state);
-  }
-  void make_old() const { change("update outside_last set done_us = done_us - 3600000000"); }
-};
-
-const std::string kMark =
-    "-- step: mark\ninsert into told select id from subject on conflict do nothing "
-    "returning account_id, times;\n";
-constexpr std::size_t kKeySize = 32 + 1 + 8;
-const std::string kForFound = "-- for: found\n-- repeat: 10m";
 
 BOOST_FIXTURE_TEST_SUITE(outside, OutsideWorld)
 
@@ -134,24 +76,6 @@ BOOST_AUTO_TEST_CASE(failure_is_that_subjects_alone_and_keeps_its_key) {
   BOOST_TEST(owed() == "0");
   BOOST_TEST(journal.quarantined("tell").empty());
   BOOST_TEST(attempts() == "committed|4\nfailed|2");
-}
-
-BOOST_AUTO_TEST_CASE(what_is_owed_is_done_although_find_returns_the_subject_no_more) {
-  archived_accounts(2);
-  script("exit 1");
-  define("tell", archive_clusters() + call("-- for: changed") + kMark);
-  run("tell");
-  sql("update account set archived_at = null");
-  run("tell");
-  BOOST_TEST(journal.quarantined("tell").size() == 2U);
-  make_due();
-  script("exit 0");
-  forget_calls();
-  run("tell");
-  BOOST_TEST(calls() == "1 2");
-  BOOST_TEST(told() == "1x1 2x1");
-  BOOST_TEST(owed() == "0");
-  BOOST_TEST(journal.quarantined("tell").empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_found_any_more_is_not_done_for_those_found) {
@@ -221,23 +145,6 @@ BOOST_AUTO_TEST_CASE(plan_tells_and_calls_nothing) {
   BOOST_TEST(calls() == "");
 }
 
-BOOST_AUTO_TEST_CASE(pass_that_is_stopped_leaves_the_rest_owed) {
-  archived_accounts(6);
-  std::atomic<bool> stop{false};
-  script("while test ! -e " + (directory / "go").string() + "; do sleep 0.01; done");
-  define("tell", archive_clusters() + call("-- for: changed") + kMark);
-  Background pass([&] { return run("tell", {.stop = &stop}); });
-  wait_until("the first call", [&] { return !calls().empty(); });
-  stop = true;
-  directory.write("go", "");
-  BOOST_TEST(engine::name_of(pass.result().outcome) == "interrupted");
-  BOOST_TEST(owed() == "6");
-  script("exit 0");
-  BOOST_TEST(run("tell").failed == 0);
-  BOOST_TEST(told() == "1x1 2x1 3x1 4x1 5x1 6x1");
-  BOOST_TEST(owed() == "0");
-}
-
 BOOST_AUTO_TEST_CASE(no_more_calls_at_once_than_parallel_says) {
   archived_accounts(24);
   const std::string busy = (directory / "busy").string();
@@ -252,37 +159,6 @@ BOOST_AUTO_TEST_CASE(no_more_calls_at_once_than_parallel_says) {
   BOOST_TEST(most == 3);
 }
 
-BOOST_AUTO_TEST_CASE(paused_converger_sends_nothing_that_is_owed) {
-  archived_accounts(1);
-  script("exit 1");
-  define("tell", archive_clusters() + call("-- for: changed"));
-  run("tell");
-  make_due();
-  forget_calls();
-  journal.pause({.converger = "tell", .reason = "look first"});
-  run("tell");
-  BOOST_TEST(calls() == "");
-  journal.resume("tell", "");
-  run("tell");
-  BOOST_TEST(calls() == "1");
-}
-
-BOOST_AUTO_TEST_CASE(step_that_left_the_definition_is_given_up_once_and_told) {
-  archived_accounts(1);
-  script("exit 1");
-  define("tell", archive_clusters() + call("-- for: changed"));
-  run("tell");
-  make_due();
-  forget_calls();
-  define("tell", archive_clusters());
-  run("tell");
-  run("tell");
-  BOOST_TEST(calls() == "");
-  BOOST_TEST(owed() == "0");
-  BOOST_TEST(journaled("select count(*) from entry where kind = 5 and detail like '%is not in the "
-                       "definition any more%'") == "1");
-}
-
 BOOST_AUTO_TEST_CASE(steps_outside_follow_each_other) {
   archived_accounts(3);
   const std::string first = call("-- for: changed");
@@ -295,71 +171,6 @@ BOOST_AUTO_TEST_CASE(steps_outside_follow_each_other) {
   BOOST_TEST(calls() == "1 1 2 2 3 3");
   BOOST_TEST(told() == "1x2 2x2 3x2");
   BOOST_TEST(owed() == "0");
-}
-
-BOOST_AUTO_TEST_CASE(step_keeps_its_key_wherever_the_definition_puts_it) {
-  archived_accounts(1);
-  const std::string tell = call("-- for: changed");
-  std::string audit = tell;
-  audit.replace(audit.find("tell"), 4, "audit");
-  audit.insert(audit.find(" {id}") + 5, "a");  // So that the log tells the two apart.
-  script("test $1 = 1a");
-  define("tell", archive_clusters() + audit + tell);
-  run("tell");
-  BOOST_TEST(calls() == "1 1a");
-  for (const std::string& steps : {tell, audit + tell, tell + audit}) {
-    define("tell", archive_clusters() + steps);
-    make_due();
-    run("tell");
-    BOOST_TEST(owed() == "1", steps);
-  }
-  script("exit 0");
-  make_due();
-  run("tell");
-  BOOST_TEST(owed() == "0");
-  BOOST_TEST(journaled("select title, count(distinct key) from attempt group by 1 order by 1") ==
-             "audit|1\ntell|1");
-  BOOST_TEST(journaled("select outcome, count(*) from attempt where title = 'tell' group by 1") ==
-             "committed|1\nfailed|4");
-}
-
-BOOST_AUTO_TEST_CASE(limit_is_not_on_what_was_owed_before) {
-  archived_accounts(4);
-  sql("update account set archived_at = null where id > 2");
-  script("exit 1");
-  define("tell", archive_clusters("-- limit: 2") + call("-- for: changed"));
-  run("tell");
-  sql("update account set archived_at = now() where id = 3");
-  make_due();
-  script("exit 0");
-  BOOST_TEST(summary(run("tell")) == "converged: 3 of 3 corrected, 1 changes, 0 failed");
-  // And a hold is on what is new.
-  script("exit 1");
-  sql("update cluster set archived_at = null where account_id = 1");
-  run("tell");
-  sql("update cluster set archived_at = null; update account set archived_at = now()");
-  forget_calls();
-  run("tell");
-  make_due();
-  script("exit 0");
-  BOOST_TEST(engine::name_of(run("tell").outcome) == "held");
-  BOOST_TEST(calls() == "1");
-  BOOST_TEST(owed() == "0");
-  BOOST_TEST(journal.quarantined("tell").empty());
-}
-
-BOOST_AUTO_TEST_CASE(pass_of_some_subjects_leaves_alone_what_is_owed_to_others) {
-  archived_accounts(3);
-  sql("update account set archived_at = null where id = 3");
-  script("exit 1");
-  define("tell", archive_clusters("-- limit: 9") + call("-- for: changed"));
-  run("tell");
-  sql("update account set archived_at = now() where id = 3");
-  script("exit 0");
-  forget_calls();
-  BOOST_TEST(run("tell", {.subjects = {"3"}}).failed == 0);
-  BOOST_TEST(calls() == "3");
-  BOOST_TEST(owed() == "2");
 }
 
 BOOST_AUTO_TEST_CASE(what_died_before_its_answer_has_another_key_when_it_is_found_anew) {
@@ -377,36 +188,6 @@ BOOST_AUTO_TEST_CASE(what_died_before_its_answer_has_another_key_when_it_is_foun
   run("tell");
   BOOST_TEST(calls() == "1");
   BOOST_TEST(calls(2).find("of-the-dead") == std::string::npos);
-}
-
-BOOST_AUTO_TEST_CASE(redacted_column_is_not_kept_with_what_is_owed) {
-  archived_accounts(1);
-  script("exit 1");
-  std::string tell = call("-- for: changed");
-  tell.insert(tell.find(" {id}") + 5, " {label}");
-  define("tell", archive_clusters("-- redact: label") + tell);
-  run("tell");
-  const std::string kept = journaled("select row from owed");
-  BOOST_TEST(kept.find(R"("columns":["id"])") != std::string::npos, kept);
-  script("test $2 = user1@example.com");
-  make_due();
-  run("tell");
-  BOOST_TEST(owed() == "0");
-}
-
-BOOST_AUTO_TEST_CASE(column_that_find_has_learnt_since_is_read) {
-  archived_accounts(1);
-  script("exit 1");
-  define("tell", archive_clusters() + call("-- for: changed"));
-  run("tell");
-  std::string text = archive_clusters() + call("-- for: changed");
-  text.insert(text.find("as label") + 8, ", 7 as answer");
-  text.insert(text.find("{id}") + 4, " {answer}");
-  define("tell", text);
-  script("test $2 = 7");
-  make_due();
-  run("tell");
-  BOOST_TEST(owed() == "0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
