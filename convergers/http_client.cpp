@@ -86,7 +86,11 @@ Connection HttpClient::State::open(const Way& way, const HttpDeadline& total) {
   auto connection = way.proxy != nullptr
                         ? open_through(way, deadline)
                         : std::make_unique<HttpConnection>(way.url.host, way.url.port, deadline);
-  if (context != nullptr) connection->start_tls(*context, way.url.host, deadline);
+  if (context != nullptr) {
+    const auto handshake =
+        deadline.called("connecting with the TLS handshake", "See whether the port speaks TLS.");
+    connection->start_tls(*context, way.url.host, handshake);
+  }
   return connection;
 }
 

@@ -28,16 +28,24 @@ HttpDeadline HttpDeadline::within(Milliseconds limit, std::string doing) const {
   return phase;
 }
 
+HttpDeadline HttpDeadline::called(std::string doing, std::string hint) const {
+  HttpDeadline phase = *this;
+  phase.doing_ = std::move(doing);
+  phase.hint_ = std::move(hint);
+  return phase;
+}
+
 HttpDeadline::Milliseconds HttpDeadline::left() const {
   return std::max(Milliseconds{0}, std::chrono::ceil<Milliseconds>(end_ - Clock::now()));
 }
 
 void HttpDeadline::throw_expired(bool idle) const {
-  if (idle) throw HttpError(ErrorKind::transient, "stalled for " + format_duration(idle_));
+  if (idle) throw HttpError(ErrorKind::transient, "stalled for " + format_duration(idle_), hint_);
   if (doing_.empty()) {
     throw HttpError(ErrorKind::transient, "no whole answer within " + format_duration(length_));
   }
-  throw HttpError(ErrorKind::transient, doing_ + " took longer than " + format_duration(length_));
+  throw HttpError(ErrorKind::transient, doing_ + " took longer than " + format_duration(length_),
+                  hint_);
 }
 
 void HttpDeadline::wait(int socket, short events) const {

@@ -26,6 +26,9 @@ class HttpDeadline {
   /// The same for a phase that may take no more than `limit` and is called `doing` in errors.
   HttpDeadline within(Milliseconds limit, std::string doing) const;
 
+  /// The same for the rest of a phase, which is called `doing` in errors, with that hint.
+  HttpDeadline called(std::string doing, std::string hint) const;
+
   /// What is left.
   Milliseconds left() const;
 
@@ -40,6 +43,7 @@ class HttpDeadline {
   Milliseconds length_;
   Milliseconds idle_;
   std::string doing_;
+  std::string hint_;
   const std::atomic<bool>* abandon_;
 };
 

@@ -84,10 +84,14 @@ BOOST_AUTO_TEST_CASE(unknown_authority_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(server_without_tls_is_told) {
-  const StateMachine service;
+  const RawServer server([](RawServer::Client& peer, int) {
+    peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    peer.wait_for_end();
+  });
   const auto failure =
-      failure_of(direct(), post("https://localhost:" + std::to_string(service.port()) + "/x"));
-  BOOST_TEST(failure.says("TLS handshake"));
+      failure_of(direct(), post("https://127.0.0.1:" + std::to_string(server.port()) + "/x"));
+  BOOST_TEST(failure.message == "TLS handshake: wrong version number");
+  BOOST_TEST(failure.hint == "See whether the server speaks TLS 1.2 or newer on this port.");
   BOOST_TEST(!failure.in_doubt);
 }
 
@@ -96,7 +100,8 @@ BOOST_AUTO_TEST_CASE(handshake_that_stalls_ends_at_the_connect_timeout) {
   const auto client = direct({.connect_timeout = std::chrono::milliseconds{90}});
   const auto failure =
       failure_of(client, post("https://127.0.0.1:" + std::to_string(server.port()) + "/x"));
-  BOOST_TEST(failure.message == "connecting took longer than 90ms");
+  BOOST_TEST(failure.message == "connecting with the TLS handshake took longer than 90ms");
+  BOOST_TEST(failure.hint == "See whether the port speaks TLS.");
   BOOST_TEST(!failure.in_doubt);
 }
 
