@@ -114,10 +114,14 @@ class Journal {
   /// not call the journal.
   int give_up_attempts(const std::function<bool(const ProcessIdentity&)>& is_dead);
 
-  /// What a converger owes, oldest first, by transactions that are committed; outcomes still queued
-  /// count. What a transaction planned that was rolled back or failed is forgotten with its
-  /// outcome; that of an unknown one waits until a person settles it.
-  std::vector<Owed> owed(const std::string& converger);
+  /// A page of what a converger owes, oldest first, by transactions that are committed. Writes the
+  /// outcomes that are still queued, lest what is done is done again. What a transaction planned
+  /// that was rolled back or failed is forgotten with its outcome; that of an unknown one waits
+  /// until a person settles it.
+  std::vector<Owed> owed(const std::string& converger, const OwedPage& page);
+  /// Those of `subjects` that `owed` tells of on some page, sorted.
+  std::vector<std::string> owed_among(const std::string& converger,
+                                      const std::vector<std::string>& subjects);
   /// The convergers for which `owed` tells something, by name.
   std::vector<std::string> convergers_owing();
   /// Has what is owed by these keys wait for that step now, not yet done. Durable.
@@ -127,7 +131,7 @@ class Journal {
   void drop_owed(const std::vector<std::string>& keys);
 
   /// For each of `subjects`, in their order, the last attempt of a step for subjects that are
-  /// found.
+  /// found. Writes queued outcomes as `owed` does.
   std::vector<std::optional<LastOutside>> last_outside(const std::string& converger,
                                                        const std::string& title,
                                                        const std::vector<std::string>& subjects);

@@ -31,14 +31,26 @@ int Journal::give_up_attempts(const std::function<bool(const ProcessIdentity&)>&
   return implementation_->attempts_.give_up(is_dead);
 }
 
-std::vector<Owed> Journal::owed(const std::string& converger) {
+std::vector<Owed> Journal::owed(const std::string& converger, const OwedPage& page) {
   auto& session = implementation_->session_;
+  session.flush(false);  // An attempt that ended and is not called so yet would be repeated.
   std::vector<Owed> all;
   session.read([&](SQLite::Database& database) {
-    all = read_owed(database, converger,
+    all = read_owed(database, converger, page,
                     [&](std::int64_t txn) { return session.queued_outcome(txn); });
   });
   return all;
+}
+
+std::vector<std::string> Journal::owed_among(const std::string& converger,
+                                             const std::vector<std::string>& subjects) {
+  auto& session = implementation_->session_;
+  std::vector<std::string> owed;
+  session.read([&](SQLite::Database& database) {
+    owed = read_owed_among(database, converger, subjects,
+                           [&](std::int64_t txn) { return session.queued_outcome(txn); });
+  });
+  return owed;
 }
 
 std::vector<std::string> Journal::convergers_owing() {
@@ -66,6 +78,7 @@ std::vector<std::optional<LastOutside>> Journal::last_outside(
     const std::string& converger, const std::string& title,
     const std::vector<std::string>& subjects) {
   auto& session = implementation_->session_;
+  session.flush(false);
   std::vector<std::optional<LastOutside>> all;
   session.read([&](SQLite::Database&) {
     all = read_outside(session.prepared(kSelectOutside), converger, title, subjects);

@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 namespace converge::journal {
 namespace {
@@ -16,23 +19,35 @@ constexpr std::int64_t kOwedSinceVersion = 5;
 
 /// A transaction that was pruned and owes something still was committed: that of a pruned one
 /// whose outcome nobody knew would have kept it from being pruned.
-constexpr const char* kOwingTransactions =
-    "select converger, txn, iif(txn <= (select pruned_seq from chain), 2,"
-    " (select outcome from entry where kind = 4 and entry.txn = owing.txn"
-    "  order by outcome is 5 limit 1))"
-    " from (select distinct converger, txn from owed) owing order by converger, txn";
+constexpr const char* kOutcome =
+    "select iif(?1 <= (select pruned_seq from chain), 2,"
+    " (select outcome from entry where kind = 4 and txn = ?1 order by outcome is 5 limit 1))";
+
+bool is_committed(SQLite::Database& database, std::int64_t txn, const KnownOutcome& known) {
+  SQLite::Statement row(database, kOutcome);
+  row.bind(1, txn);
+  row.executeStep();
+  const auto written = outcome_in(row.getColumn(0));
+  return (written ? written : known(txn)) == Outcome::committed;
+}
 
 /// Calls `found` with the converger and the number of each transaction that is committed.
 template <typename Found>
 void each_committed(SQLite::Database& database, const KnownOutcome& known, const Found& found) {
-  SQLite::Statement row(database, kOwingTransactions);
+  SQLite::Statement row(database, "select distinct converger, txn from owed order by 1, 2");
   while (row.executeStep()) {
     const auto txn = row.getColumn(1).getInt64();
-    const auto written = outcome_in(row.getColumn(2));
-    if ((written ? written : known(txn)) == Outcome::committed) {
-      found(row.getColumn(0).getString(), txn);
-    }
+    if (is_committed(database, txn, known)) found(row.getColumn(0).getString(), txn);
   }
+}
+
+std::set<std::int64_t> committed_of(SQLite::Database& database, const std::string& converger,
+                                    const KnownOutcome& known) {
+  std::set<std::int64_t> committed;
+  each_committed(database, known, [&](const std::string& name, std::int64_t txn) {
+    if (name == converger) committed.insert(txn);
+  });
+  return committed;
 }
 
 std::string bytes_in(const SQLite::Column& column) {
@@ -49,7 +64,8 @@ Owed owed_in(SQLite::Statement& row) {
           .step = row.getColumn(6).getInt64(),
           .done = row.getColumn(7).getInt64() != 0,
           .txn = row.getColumn(8).getInt64(),
-          .pass = row.getColumn(9).getInt64()};
+          .pass = row.getColumn(9).getInt64(),
+          .number = row.getColumn(10).getInt64()};
 }
 
 constexpr const char* kPurged =
@@ -84,22 +100,41 @@ void insert_owed(SQLite::Statement& insert, const Owed& owed) {
 }
 
 std::vector<Owed> read_owed(SQLite::Database& database, const std::string& converger,
-                            const KnownOutcome& known) {
-  std::set<std::int64_t> committed;
-  each_committed(database, known, [&](const std::string& name, std::int64_t txn) {
-    if (name == converger) committed.insert(txn);
-  });
-  std::vector<Owed> all;
+                            const OwedPage& page, const KnownOutcome& known) {
   SQLite::Statement row(database,
-                        "select key, converger, version, subject, label, row, step, done, txn, pass"
-                        " from owed where converger = ? and txn = ? order by rowid");
-  for (const auto txn : committed) {
-    row.bind(1, converger);
-    row.bind(2, txn);
-    while (row.executeStep()) all.push_back(owed_in(row));
-    row.reset();
+                        "select key, converger, version, subject, label, row, step, done, txn,"
+                        " pass, rowid from owed where converger = ?1 and txn >= ?2"
+                        " and (txn > ?2 or rowid > ?3) order by txn, rowid");
+  row.bind(1, converger);
+  row.bind(2, page.after_txn);
+  row.bind(3, page.after_number);
+  std::vector<Owed> all;
+  std::map<std::int64_t, bool> committed;
+  while (all.size() < page.size && row.executeStep()) {
+    const auto txn = row.getColumn(8).getInt64();
+    const auto [one, is_new] = committed.try_emplace(txn);
+    if (is_new) one->second = is_committed(database, txn, known);
+    if (one->second) all.push_back(owed_in(row));
   }
   return all;
+}
+
+std::vector<std::string> read_owed_among(SQLite::Database& database, const std::string& converger,
+                                         const std::vector<std::string>& subjects,
+                                         const KnownOutcome& known) {
+  if (subjects.empty()) return {};
+  const std::set<std::string_view> wanted(subjects.begin(), subjects.end());
+  const auto committed = committed_of(database, converger, known);
+  std::set<std::string> owed;
+  SQLite::Statement row(database, "select subject, txn from owed where converger = ?");
+  row.bind(1, converger);
+  while (row.executeStep()) {
+    std::string subject = row.getColumn(0).getString();
+    if (wanted.contains(subject) && committed.contains(row.getColumn(1).getInt64())) {
+      owed.insert(std::move(subject));
+    }
+  }
+  return {owed.begin(), owed.end()};
 }
 
 std::vector<std::string> read_convergers_owing(SQLite::Database& database,

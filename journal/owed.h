@@ -2,6 +2,7 @@
 
 #include "journal/entry.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,6 +29,15 @@ struct Owed {
   bool done = false;      ///< That step has succeeded; what is to come are the SQL steps after it.
   std::int64_t txn = 0;   ///< The seq of the `txn` entry that planned it.
   std::int64_t pass = 0;
+  std::int64_t number = 0;  ///< Among those of its transaction, in their order.
+};
+
+/// A part of what a converger owes.
+struct OwedPage {
+  std::size_t size;
+  /// Those after this one, by its `txn` and `number`.
+  std::int64_t after_txn = 0;
+  std::int64_t after_number = 0;
 };
 
 /// The newest inconsistency for which a step with `for: found` was tried.
@@ -77,7 +87,11 @@ void insert_owed(SQLite::Statement& insert, const Owed& owed);
 using KnownOutcome = std::function<std::optional<Outcome>(std::int64_t txn)>;
 /// Of one converger, oldest first, what transactions owe that are committed.
 std::vector<Owed> read_owed(SQLite::Database& database, const std::string& converger,
-                            const KnownOutcome& known);
+                            const OwedPage& page, const KnownOutcome& known);
+/// Those of `subjects` that `read_owed` would tell of.
+std::vector<std::string> read_owed_among(SQLite::Database& database, const std::string& converger,
+                                         const std::vector<std::string>& subjects,
+                                         const KnownOutcome& known);
 /// The convergers that `read_owed` would tell something of, by name.
 std::vector<std::string> read_convergers_owing(SQLite::Database& database,
                                                const KnownOutcome& known);

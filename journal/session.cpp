@@ -222,10 +222,10 @@ SQLite::Statement& Session::prepared(const char* sql) {
   return statement;
 }
 
-void Session::flush() {
+void Session::flush(bool passes_too) {
   {
     const std::scoped_lock guard(queue_mutex_);
-    if (queue_.empty() && passes_.empty()) {
+    if (queue_.empty() && (!passes_too || passes_.empty())) {
       return;
     }
   }

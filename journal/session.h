@@ -56,7 +56,8 @@ class Session {
   void write(const std::function<void(Writer&)>& body);
   /// The same for entries whose outcome is to come; `body` returns their seqs.
   void write_pending(const std::function<std::vector<std::int64_t>(Writer&)>& body);
-  void flush();
+  /// Without `passes_too` they ride on the next write.
+  void flush(bool passes_too = true);
   /// For the bodies of `read` and `write`: a statement that is kept, as preparing one takes longer
   /// than most reads.
   SQLite::Statement& prepared(const char* sql);

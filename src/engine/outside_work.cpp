@@ -256,26 +256,36 @@ Subjects OutsideWork::whole(const OwedRow& row) const {
   return row.as(columns, has_all ? Subjects() : read_again(row.subject));
 }
 
-void OutsideWork::resume(const std::vector<journal::Owed>& all, bool counted) {
-  const Converger& converger = state_.converger();
-  const auto chunk = static_cast<std::size_t>(converger.profile().settings.chunk);
+void OutsideWork::resume(const std::function<void(std::vector<journal::Owed>&)>& leave,
+                         bool counted) {
+  const Profile& profile = state_.converger().profile();
+  journal::OwedPage page{.size = static_cast<std::size_t>(profile.settings.chunk)};
+  for (bool is_last = false; !is_last;) {
+    auto owed = state_.context().journal->owed(profile.name, page);
+    is_last = owed.size() < page.size;
+    if (owed.empty()) return;
+    page.after_txn = owed.back().txn;
+    page.after_number = owed.back().number;
+    leave(owed);
+    carry_out(owed, counted);
+  }
+}
+
+void OutsideWork::carry_out(const std::vector<journal::Owed>& page, bool counted) {
   std::map<Place, Group> groups;
   const auto begin = [&](Place place) {
     Underway underway = std::move(groups.extract(place).mapped().underway);
     if (place.second) return take_sql(std::move(underway), place.first);
     go_on(std::move(underway), place.first);
   };
-  for (const journal::Owed& owed : all) {
+  for (const journal::Owed& owed : page) {
     if (state_.quarantine().leaves_out(owed.subject)) continue;
     const OwedRow row = OwedRow::decode(owed.row);
     const auto place = place_of(owed, row);
     if (!place) continue;
     const auto known = groups.find(*place);
-    if (known != groups.end() &&
-        (known->second.underway.size() == chunk || known->second.keys.contains(owed.subject))) {
-      begin(*place);
-    }
-    Group& group = groups.try_emplace(*place, converger.columns().size()).first->second;
+    if (known != groups.end() && known->second.keys.contains(owed.subject)) begin(*place);
+    Group& group = groups.try_emplace(*place, state_.converger().columns().size()).first->second;
     group.keys.insert(owed.subject);
     group.underway.append(whole(row), 0,
                           {.owed = owed.key,
@@ -288,9 +298,10 @@ void OutsideWork::resume(const std::vector<journal::Owed>& all, bool counted) {
 
 void OutsideWork::go_on_after(Listing& listing) {
   if (!any()) return;
-  auto owed = state_.context().journal->owed(state_.converger().profile().name);
-  std::erase_if(owed, [&](const auto& one) { return one.pass != state_.pass().id; });
-  resume(owed, true);
+  const auto leave = [this](std::vector<journal::Owed>& owed) {
+    std::erase_if(owed, [&](const auto& one) { return one.pass != state_.pass().id; });
+  };
+  resume(leave, true);
   if (!acts_for_found()) return;
   listing.rewind();
   for (Subjects chunk = listing.next(); !chunk.empty(); chunk = listing.next()) {

@@ -6,6 +6,7 @@
 #include "src/engine/underway.h"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,8 +50,8 @@ class OutsideWork {
   /// Throws when the pass is over, its lock is lost or nothing can be journaled.
   void go_on(Underway underway, std::size_t step);
   /// Carries out what earlier passes, or processes that died, left owing; not to subjects in
-  /// quarantine. `counted`: as inconsistencies of this pass.
-  void resume(const std::vector<journal::Owed>& all, bool counted);
+  /// quarantine. `leave` takes out of a page what is not this pass's.
+  void resume(const std::function<void(std::vector<journal::Owed>&)>& leave, bool counted = false);
   /// After the one transaction of a limited pass, which has counted all subjects of the listing.
   void go_on_after(Listing& listing);
 
@@ -77,6 +78,7 @@ class OutsideWork {
   Subjects whole(const OwedRow& row) const;
   Underway call_all(Underway& underway, std::size_t step);
   void take_sql(Underway underway, std::size_t step);
+  void carry_out(const std::vector<journal::Owed>& page, bool counted);
   std::optional<Place> place_of(const journal::Owed& owed, const OwedRow& row) const;
   void give_up(const journal::Owed& owed, const std::string& title) const;
   std::string planned_json(const OutsideStep& step, const Subjects& subjects, std::size_t row,

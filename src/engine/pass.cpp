@@ -95,7 +95,7 @@ class Pass {
   bool released_ = false;              ///< A hold was released for this pass.
   std::optional<journal::Pause> paused_;
   std::optional<std::int64_t> settle_due_us_;  ///< When the first that waits has settled.
-  std::vector<journal::Owed> owed_;  ///< Steps outside the database, since earlier passes.
+  bool owes_ = false;  ///< Steps outside the database, since earlier passes.
   const std::int64_t began_us_ = wall_time_us();
   bool stopped_ = false;  ///< By the limit, in this pass.
   bool skipped_ = false;
@@ -123,8 +123,8 @@ void Pass::converge() {
     const bool is_held = standing.hold && !standing.hold->released;
     released_ = standing.hold && !is_held;
     if (is_held) hold_ = std::move(standing.hold);
-    if (standing.owes) owed_ = context_.journal->owed(profile().name);
-    if (is_held && owed_.empty()) return;
+    owes_ = standing.owes;
+    if (is_held && !owes_) return;
     context_.journal->register_definition(state_.definition(), profile().text);
     load_quarantine(std::move(standing.quarantined));
   } else {
@@ -171,9 +171,12 @@ void Pass::converge_subjects(const Shards& shards) {
     state_.quarantine().keep(converger_.in_shards(*session, state_.quarantine().keys(), shards));
   }
   if (!state_.quarantine().empty()) {
-    if (only_owed()) state_.quarantine().keep(keys_of(owed_));
+    const auto owed = owes_
+                          ? context_.journal->owed_among(profile().name, state_.quarantine().keys())
+                          : std::vector<std::string>();
+    if (only_owed()) state_.quarantine().keep(owed);
     state_.quarantine().look(converger_, state_.recorder(), *session);
-    state_.quarantine().owe(keys_of(owed_));
+    state_.quarantine().owe(owed);
   }
   session = resume_owed(std::move(session), shards);
   if (only_owed()) return;
@@ -194,14 +197,15 @@ void Pass::converge_subjects(const Shards& shards) {
 /// Carries out what is owed since earlier passes, as far as it is this pass's, and gives the
 /// session back meanwhile, as calls to the outside take their time.
 postgres::Pool::Lease Pass::resume_owed(postgres::Pool::Lease session, const Shards& shards) {
-  if (owed_.empty()) return session;
-  auto keys = keys_of(owed_);
-  if (state_.is_narrowed()) keys = context_.subjects;
-  if (!shards.all()) keys = converger_.in_shards(*session, keys, shards);
-  const std::set<std::string> mine(keys.begin(), keys.end());
-  std::erase_if(owed_, [&](const auto& one) { return !mine.contains(one.subject); });
+  if (!owes_) return session;
   session = {};
-  OutsideWork(state_).resume(std::exchange(owed_, {}), false);
+  OutsideWork(state_).resume([&](std::vector<journal::Owed>& owed) {
+    auto keys = state_.is_narrowed() ? context_.subjects : keys_of(owed);
+    if (!shards.all()) keys = converger_.in_shards(*state_.ready_session(), keys, shards);
+    const std::set<std::string> mine(keys.begin(), keys.end());
+    std::erase_if(owed, [&](const auto& one) { return !mine.contains(one.subject); });
+  });
+  owes_ = false;
   return state_.ready_session();
 }
 

@@ -134,7 +134,11 @@ engine::PassResult World::pass(engine::Converger& converger, const RunOptions& o
                               .stop = options.stop,
                               .observer = options.observer};
   auto result = engine::run_pass(converger, context);
-  if (record_in != nullptr) record_in->flush();
+  try {
+    if (record_in != nullptr) record_in->flush();
+  } catch (const Error& error) {
+    result.error = error;
+  }
   return result;
 }
 

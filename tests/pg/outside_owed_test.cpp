@@ -27,6 +27,17 @@ BOOST_AUTO_TEST_CASE(what_is_owed_is_done_although_find_returns_the_subject_no_m
   BOOST_TEST(journal.quarantined("tell").empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_owed_is_carried_out_page_by_page) {
+  leave_owing(7, archive_clusters() + call("-- for: changed") + kMark);
+  script("exit 0");
+  define("tell", archive_clusters("-- chunk: 3") + call("-- for: changed") + kMark);
+  BOOST_TEST(run("tell").failed == 0);
+  BOOST_TEST(calls() == "1 2 3 4 5 6 7");
+  BOOST_TEST(told() == "1x1 2x1 3x1 4x1 5x1 6x1 7x1");
+  BOOST_TEST(journaled("select count(*) from \"transaction\"") == "4");
+  BOOST_TEST(owed() == "0");
+}
+
 BOOST_AUTO_TEST_CASE(pass_that_is_stopped_leaves_the_rest_owed) {
   archived_accounts(6);
   std::atomic<bool> stop{false};

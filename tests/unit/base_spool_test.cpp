@@ -1,13 +1,12 @@
 #include "src/base/error.h"
 #include "src/base/spool.h"
+#include "tests/support/file_size_limit.h"
 
 #include <boost/test/unit_test.hpp>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 namespace converge {
@@ -20,25 +19,7 @@ std::vector<std::string> read_all(Spool& spool) {
   return records;
 }
 
-// For as long as it lives, the process cannot make a file longer than this.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t size_bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{.rlim_cur = size_bytes, .rlim_max = before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, SIG_DFL);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
+using tests::FileSizeLimit;
 
 BOOST_AUTO_TEST_SUITE(base_spool)
 

@@ -3,13 +3,12 @@
 #include "journal/journal.h"
 #include "journal/reader.h"
 #include "src/base/error.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temp_dir.h"
 
-#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 namespace converge::tests {
@@ -28,23 +27,6 @@ struct JournalFixture {
   journal::Verification verify() const;
   std::vector<journal::StoredEntry> entries(const journal::Filter& filter = {
                                                 .newest = 1'000'000}) const;
-};
-
-/// No file of this process can grow beyond so many bytes: a full disk without a disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
 };
 
 /// Appends a transaction with inconsistencies of subjects `PREFIX-0`, `PREFIX-1`, ..., registering

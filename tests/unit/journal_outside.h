@@ -60,8 +60,12 @@ struct OutsideFixture : JournalFixture {
   static std::vector<std::string> owed(journal::Journal& journal,
                                        const std::string& converger = kName) {
     std::vector<std::string> subjects;
-    for (const auto& one : journal.owed(converger)) subjects.push_back(one.subject);
+    for (const auto& one : all_owed(journal, converger)) subjects.push_back(one.subject);
     return subjects;
+  }
+  static std::vector<journal::Owed> all_owed(journal::Journal& journal,
+                                             const std::string& converger = kName) {
+    return journal.owed(converger, {.size = 1000});
   }
 };
 

@@ -22,14 +22,13 @@ BOOST_AUTO_TEST_CASE(committed_transaction_owes_what_it_planned) {
   BOOST_TEST(owed(journal) == Keys());  // Pending.
   BOOST_TEST(journal.standing(kName).owes);
   settle(journal, txn, Outcome::committed);
-  BOOST_TEST(owed(journal) == (Keys{"7", "8"}));  // Queued.
-  BOOST_TEST(journal.convergers_owing() == Keys{kName});
+  BOOST_TEST(journal.convergers_owing() == Keys{kName});  // Queued.
+  BOOST_TEST(owed(journal) == (Keys{"7", "8"}));
   settle(journal, plan(journal, {"9"}, {5}), Outcome::committed);
-  journal.flush();
   BOOST_TEST(owed(journal) == (Keys{"7", "8", "9"}));
   BOOST_TEST(owed(journal, "other") == Keys());
   BOOST_TEST(!journal.standing("other").owes);
-  const auto first = journal.owed(kName).at(0);
+  const auto first = all_owed(journal).at(0);
   BOOST_TEST(first.key == key_of("7"));
   BOOST_TEST(first.version == journal_definition().version);
   BOOST_TEST(*first.label == "label of 7");
@@ -38,7 +37,28 @@ BOOST_AUTO_TEST_CASE(committed_transaction_owes_what_it_planned) {
   BOOST_TEST(!first.done);
   BOOST_TEST(first.txn == txn);
   BOOST_TEST(first.pass == txn);
-  BOOST_TEST(journal.owed(kName).at(2).pass == 5);
+  BOOST_TEST(all_owed(journal).at(2).pass == 5);
+}
+
+BOOST_AUTO_TEST_CASE(pages_go_on_where_the_one_before_ended) {
+  auto journal = open();
+  settle(journal, plan(journal, {"1", "2", "3"}), Outcome::committed);
+  settle(journal, plan(journal, {"4"}), Outcome::unknown);
+  settle(journal, plan(journal, {"5", "6"}), Outcome::committed);
+  OwedPage page{.size = 2};
+  std::vector<Keys> pages;
+  do {
+    pages.emplace_back();
+    for (const auto& one : journal.owed(kName, page)) {
+      pages.back().push_back(one.subject);
+      page.after_txn = one.txn;
+      page.after_number = one.number;
+    }
+    if (pages.size() == 1) journal.drop_owed({key_of("2"), key_of("5")});
+  } while (!pages.back().empty());
+  BOOST_TEST((pages == std::vector<Keys>{{"1", "2"}, {"3", "6"}, {}}));
+  BOOST_TEST(journal.owed_among(kName, {"6", "4", "3", "2"}) == (Keys{"3", "6"}));
+  BOOST_TEST(journal.owed_among("other", {"3"}) == Keys());
 }
 
 BOOST_AUTO_TEST_CASE(outcome_lost_in_a_crash_owes_once_it_is_found_again) {
@@ -80,12 +100,11 @@ BOOST_AUTO_TEST_CASE(step_that_is_done_waits_for_those_after_it) {
   settle(journal, plan(journal, {"7", "8"}), Outcome::committed);
   end(journal, begin(journal, "7"), "7", Outcome::failed);
   end(journal, begin(journal, "8"), "8", Outcome::committed, AttemptState::owed_done);
-  journal.flush();
-  BOOST_TEST(!journal.owed(kName).at(0).done);
-  BOOST_TEST(journal.owed(kName).at(1).done);
+  BOOST_TEST(!all_owed(journal).at(0).done);
+  BOOST_TEST(all_owed(journal).at(1).done);
   journal.advance_owed({key_of("8"), key_of("x")}, 1);
-  BOOST_TEST(journal.owed(kName).at(1).step == 1);
-  BOOST_TEST(!journal.owed(kName).at(1).done);
+  BOOST_TEST(all_owed(journal).at(1).step == 1);
+  BOOST_TEST(!all_owed(journal).at(1).done);
   journal.drop_owed({key_of("8")});
   BOOST_TEST(owed(journal) == Keys{"7"});
   journal.drop_owed({key_of("7")});
