@@ -106,7 +106,8 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
       config_.journal,
       OperatorEvents{.names = [this] { return passes_.names(); },
                      .paused = [this](auto names) { link_.hold_back(std::move(names)); },
-                     .let_go = [this](const auto& name) { passes_.wake(name); }});
+                     .let_go = [this](const auto& name) { passes_.wake(name); },
+                     .owing = [this](const auto& names) { passes_.owe(names); }});
   if (!config_.daemon.status.empty()) {
     status_server_.emplace(
         StatusServerOptions{.address = config_.daemon.status,
@@ -120,7 +121,7 @@ Daemon::~Daemon() { link_.stop(); }
 
 LinkEvents Daemon::events() {
   LinkEvents events;
-  events.recover = [this](LockConnection& connection) { recover(connection); };
+  events.recover = [this](LockConnection& connection) { recover(connection, passes_.is_idle()); };
   events.connected = [this] {
     pool_.clear();
     passes_.wake_all();
@@ -134,18 +135,31 @@ LinkEvents Daemon::events() {
   return events;
 }
 
-void Daemon::recover(LockConnection& connection) {
+void Daemon::recover(LockConnection& connection, bool own) {
   const auto session = pool_.lease();
   try {
     const int settled = engine::recover(
         journal_, connection.locks, *session,
-        [](const auto& text) { log(LogLevel::warning, text); }, passes_.is_idle());
+        [](const auto& text) { log(LogLevel::warning, text); }, own);
     if (settled > 0) {
       log(LogLevel::notice, "recovered", {{"transactions", settled}});
     }
   } catch (const Error& error) {
     if (!session->is_open()) throw;
     told_failure(error);
+  }
+}
+
+/// What dies beside this service, such as a `run` by hand, leaves its work to it.
+void Daemon::take_over() {
+  const auto held = link_.locks();
+  if (!held || troubles_.has(Troubles::Cause::journal)) return;
+  try {
+    if (!engine::have_dead_left_any(journal_)) return;
+    recover(*held, false);
+    for (const auto& name : journal_.convergers_owing()) passes_.wake(name);
+  } catch (const Error&) {
+    // The server is gone, or the journal's disk is: whoever needs it tells that.
   }
 }
 
@@ -178,6 +192,7 @@ void Daemon::begin() {
     // A journal that was lost, and begun anew, does not name this service yet.
     const bool is_named = operators_->state().service.has_value();
     if (!is_named || troubles_.has(Troubles::Cause::journal)) try_journal();
+    take_over();
   });
   link_.start();
 }

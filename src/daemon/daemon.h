@@ -48,7 +48,8 @@ class Daemon {
  private:
   LinkEvents events();
   void begin();
-  void recover(LockConnection& connection);
+  void recover(LockConnection& connection, bool own);
+  void take_over();
   void told_failure(const Error& error);
   void set_gate(const std::set<Troubles::Cause>& troubles);
   void answer(std::optional<int> signal, const ReadAgain& read_again);

@@ -86,6 +86,7 @@ void Operators::look(journal::Reader& reader) {
   journal::State now = reader.state();
   const std::int64_t head_seq = reader.head().seq;
   const std::int64_t now_us = wall_time_us();
+  const std::vector<std::string> owing = now.owing;
   const std::set<std::string> all = events_.names();
   std::set<std::string> paused = paused_in(now, all, now_us);
   std::set<std::string> names;
@@ -102,6 +103,7 @@ void Operators::look(journal::Reader& reader) {
         {{"converger", name}});
     events_.let_go(name);
   }
+  events_.owing(owing);
 }
 
 /// Sleeps, but not when it is to stop.

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace converge::daemon {
 
@@ -26,6 +27,8 @@ struct OperatorEvents {
   /// Those that are paused now; told at every look, before what is let go.
   std::function<void(std::set<std::string> convergers)> paused;
   std::function<void(const std::string& converger)> let_go;
+  /// Those that may owe steps outside the database; told at every look.
+  std::function<void(const std::vector<std::string>& convergers)> owing;
 };
 
 /// Watches the journal for what operators do with other commands. Thread-safe.

@@ -99,6 +99,13 @@ void Passes::wake(const std::string& converger) {
   tell_all();
 }
 
+void Passes::owe(const std::vector<std::string>& convergers) {
+  const std::lock_guard lock(mutex_);
+  bool any = false;
+  for (const auto& name : convergers) any |= schedule_.owe(name, Clock::now());
+  if (any) tell_all();
+}
+
 void Passes::wake_all() {
   const std::lock_guard lock(mutex_);
   schedule_.wake_all(Clock::now());
@@ -219,6 +226,7 @@ engine::PassResult Passes::run(const Task& task) {
                               .subjects = task.job.subjects,
                               .lenient = true,
                               .shard = unit.shards > 1 ? std::optional(unit.shard) : std::nullopt,
+                              .only_owed = task.job.only_owed,
                               .stop = &draining_,
                               .observer = log.observer()};
   engine::PassResult result = engine::run_pass(*task.converger, context);

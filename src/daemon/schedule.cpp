@@ -83,6 +83,17 @@ void Schedule::wake_whole(const std::string& converger, Time now) {
   for_each(converger, [&](Entry& entry) { wake_whole_entry(entry, now); });
 }
 
+bool Schedule::owe(const std::string& converger, Time now) {
+  bool any = false;
+  for_each(converger, [&](Entry& entry) {
+    const bool comes_by_itself = entry.owned && entry.timing.every;
+    if (!entry.defined || comes_by_itself || entry.owed || entry.running) return;
+    entry.owed = now;
+    any = true;
+  });
+  return any;
+}
+
 void Schedule::wake_all(Time now) {
   for (auto& [unit, entry] : entries_) wake_whole_entry(entry, now);
 }
@@ -93,7 +104,7 @@ void Schedule::own(const Unit& unit, bool owned, Time now) {
   entry.owned = owned;
   entry.owned_since = now;
   entry.notified.reset();  // The other host answers, or has answered.
-  if (owned) wake_entry(entry, "", now);
+  if (owned) wake_whole_entry(entry, now);
 }
 
 std::optional<Schedule::Time> Schedule::owned_since(const Unit& unit) const {
@@ -102,12 +113,18 @@ std::optional<Schedule::Time> Schedule::owned_since(const Unit& unit) const {
   return found->second.owned_since;
 }
 
-/// When a unit that is not running can be run; nullopt: not before something happens.
+/// When a pass that looks for what is new is due; nullopt: not before something happens.
+std::optional<Schedule::Time> Schedule::whole_at(const Entry& entry) {
+  if (!entry.owned || (!entry.woken && !entry.due)) return std::nullopt;
+  return std::min(entry.woken.value_or(Time::max()), entry.due.value_or(Time::max()));
+}
+
+/// When a unit that is not running can be run.
 std::optional<Schedule::Time> Schedule::ready_at(const Entry& entry) {
-  if (!entry.defined || !entry.owned || entry.running) return std::nullopt;
-  if (!entry.woken && !entry.due) return std::nullopt;
-  Time ready = entry.woken.value_or(Time::max());
-  if (entry.due) ready = std::min(ready, *entry.due);
+  if (!entry.defined || entry.running) return std::nullopt;
+  const auto whole = whole_at(entry);
+  if (!whole && !entry.owed) return std::nullopt;
+  const Time ready = std::min(whole.value_or(Time::max()), entry.owed.value_or(Time::max()));
   return std::max(ready, entry.not_before);
 }
 
@@ -127,6 +144,10 @@ std::optional<Job> Schedule::take(Time now) {
   }
   if (best == entries_.end()) return std::nullopt;
   Entry& entry = best->second;
+  entry.running = true;
+  entry.owed.reset();
+  const auto whole_at = Schedule::whole_at(entry);
+  if (!whole_at || *whole_at > now) return Job{.unit = best->first, .only_owed = true};
   // What is due anyway is looked at as a whole.
   const bool whole = entry.whole || (entry.due && *entry.due <= now);
   Job job{.unit = best->first,
@@ -134,7 +155,6 @@ std::optional<Job> Schedule::take(Time now) {
           .woken = entry.woken,
           .notified = std::exchange(entry.notified, std::nullopt)};
   if (!whole) job.subjects.assign(entry.subjects.begin(), entry.subjects.end());
-  entry.running = true;
   entry.woken.reset();
   entry.whole = false;
   entry.subjects.clear();
@@ -147,6 +167,7 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
   Entry& entry = found->second;
   entry.running = false;
   if (!entry.defined) return;  // It was removed meanwhile.
+  if (job.only_owed) return finish_owed(entry, finish, now);
   if (finish.retry != Finish::Retry::no) {
     entry.not_before = now + backoff(finish.retry, entry.attempts++);
     if (job.woken) {
@@ -167,6 +188,16 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
     if (entry.timing.every) entry.due = now + jittered(*entry.timing.every);
   }
   if (finish.again) entry.due = std::min(entry.due.value_or(Time::max()), now + *finish.again);
+}
+
+/// What is still owed after it, and waits for nothing, will be told of again.
+void Schedule::finish_owed(Entry& entry, const Finish& finish, Time now) {
+  if (finish.retry != Finish::Retry::no) {
+    entry.not_before = now + backoff(finish.retry, entry.attempts++);
+    return;
+  }
+  entry.attempts = 0;
+  if (finish.again) entry.owed = now + *finish.again;
 }
 
 std::optional<Schedule::Time> Schedule::next() const {

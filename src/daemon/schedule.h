@@ -32,15 +32,19 @@ struct Timing {
   std::optional<std::chrono::milliseconds> every;  ///< Nullopt: only when it is woken.
   bool narrows = false;      ///< Whether the payload of a wake-up may narrow a pass to a subject.
   std::string version = {};  ///< Of the definition.
-  bool by_hand = false;      ///< Never run here: it has no interval, and listens to nothing.
+  /// It has no interval and listens to nothing: all that is done here is what it owes.
+  bool by_hand = false;
 };
 
 /// A pass to run now.
 struct Job {
   Unit unit;
-  std::vector<std::string> subjects;          ///< Only these; empty: all.
-  std::optional<Clock::time_point> woken;     ///< Since when it is to be run at once.
-  std::optional<Clock::time_point> notified;  ///< When the first notification came that it answers.
+  std::vector<std::string> subjects = {};       ///< Only these; empty: all.
+  std::optional<Clock::time_point> woken = {};  ///< Since when it is to be run at once.
+  /// When the first notification came that it answers.
+  std::optional<Clock::time_point> notified = {};
+  /// Nothing new is looked for: what this host owes is carried out alone.
+  bool only_owed = false;
 };
 
 /// What a pass that ended asks for.
@@ -57,7 +61,8 @@ struct Finish {
 /// Decides what is run next, from the times of a monotonic clock that it is given. Wake-ups of a
 /// unit coalesce; one that comes during its pass is answered by one more. What was woken goes
 /// before what is merely due; and so does what is late by a whole period, lest a flood of wake-ups
-/// starves it. A unit never runs twice at once, and only while this host owns it. Not thread-safe.
+/// starves it. A unit never runs twice at once, and only while this host owns it, but for what this
+/// host owes. Not thread-safe.
 class Schedule {
  public:
   using Time = Clock::time_point;
@@ -70,6 +75,10 @@ class Schedule {
   void wake(const std::string& converger, const std::string& payload, Time now);
   /// Over all its subjects, at once, even where it backs off.
   void wake_whole(const std::string& converger, Time now);
+  /// This host owes steps outside the database. Where no pass comes by itself that would carry
+  /// them out (another host owns the converger, or it has no interval) one for these alone is due
+  /// now, unless one is due some time. Whether anything became due.
+  bool owe(const std::string& converger, Time now);
   /// Everything is due now, over all its subjects: wake-ups may have been lost.
   void wake_all(Time now);
 
@@ -96,6 +105,7 @@ class Schedule {
     std::optional<Time> due = {};
     std::optional<Time> woken = {};
     std::optional<Time> notified = {};
+    std::optional<Time> owed = {};  ///< When a pass for what is owed alone is due.
     Time owned_since{};
     Time not_before{};   ///< Backing off.
     int attempts = 0;    ///< That failed in a row.
@@ -110,8 +120,10 @@ class Schedule {
   static void wake_again(Entry& entry, const Job& job);
   template <typename Visit>
   void for_each(const std::string& converger, const Visit& visit);
+  static std::optional<Time> whole_at(const Entry& entry);
   static std::optional<Time> ready_at(const Entry& entry);
   static bool is_urgent(const Entry& entry, Time now);
+  void finish_owed(Entry& entry, const Finish& finish, Time now);
   std::chrono::milliseconds jittered(std::chrono::milliseconds every);
   std::chrono::milliseconds backoff(Finish::Retry retry, int attempts);
 

@@ -29,6 +29,11 @@ std::string describe(const journal::Unsettled& unsettled) {
                      unsettled.seq, unsettled.txn.database);
 }
 
+/// Nobody knows how they ended. What they were for is owed still, or found again.
+int give_up_attempts(journal::Journal& journal) {
+  return journal.give_up_attempts([](const ProcessIdentity& writer) { return !is_alive(writer); });
+}
+
 }  // namespace
 
 std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
@@ -63,10 +68,16 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
   }
 }
 
+bool have_dead_left_any(journal::Journal& journal) {
+  if (give_up_attempts(journal) > 0) return true;
+  const auto unsettled = journal.unsettled();
+  return std::any_of(unsettled.begin(), unsettled.end(),
+                     [](const auto& one) { return !is_alive(one.writer); });
+}
+
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice, bool own) {
-  // Nobody knows how they ended. What they were for is owed still, or found again.
-  journal.give_up_attempts([](const ProcessIdentity& writer) { return !is_alive(writer); });
+  give_up_attempts(journal);
   if (journal.unsettled().empty()) return 0;
   if (session.server().in_recovery) {
     notice(fmt::format("{} is a standby and does not know yet how transactions end",

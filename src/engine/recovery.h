@@ -29,4 +29,8 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice, bool own = false);
 
+/// Gives up the attempts of dead processes, as `recover` does, and tells whether there were any, or
+/// are transactions of dead processes for `recover` to settle. Asks no server.
+bool have_dead_left_any(journal::Journal& journal);
+
 }  // namespace converge::engine

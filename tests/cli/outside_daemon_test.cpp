@@ -16,6 +16,25 @@ struct OutsideDaemon : Outside {
   bool is_done() const {
     return eventually([&] { return marked() == "3"; });
   }
+  /// Kills a pass by hand in its first call, on which the other side has acted.
+  void run_and_kill() {
+    service.fault("kind=slow&delay=60000");
+    auto run = start({"run", "archive"});
+    BOOST_REQUIRE(is_called());
+    run.kill(SIGKILL);
+    run.wait();
+  }
+  /// That a daemon does with the journal what the killed pass left, and once.
+  void require_taken_over(Service& daemon) {
+    BOOST_TEST(is_done());
+    BOOST_TEST(eventually([&] { return contains(attempts(), "unknown|1"); }));
+    BOOST_TEST(daemon.stop().status == 0);
+    BOOST_TEST(attempts() == "committed|3\nunknown|1");
+    BOOST_TEST(ask_journal("select count(distinct key) from attempt") == "3");
+    BOOST_TEST(service.counts().effects == 3);
+    BOOST_TEST(service.counts().duplicates == 1);
+    BOOST_TEST(ask_journal("select count(*) from owed") == "0");
+  }
   std::string attempts() const {
     return ask_journal("select outcome, count(*) from attempt group by 1 order by 1");
   }
@@ -72,6 +91,24 @@ BOOST_AUTO_TEST_CASE(kill_in_a_call_leaves_it_to_the_next_with_the_same_key) {
   BOOST_TEST(service.counts().effects == 3);
   BOOST_TEST(service.counts().duplicates == 1);
   BOOST_TEST(ask_journal("select count(*) from owed") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_killed_run_owes_is_carried_out_even_where_all_else_is_by_hand) {
+  define_archive("-- every: never\n");
+  Service daemon(*this, settings());
+  run_and_kill();
+  require_taken_over(daemon);
+}
+
+BOOST_AUTO_TEST_CASE(what_this_host_owes_is_carried_out_whoever_owns_the_converger) {
+  run_and_kill();
+  const auto journal_there = (directory / "other" / "journal.db").string();
+  Service other(*this, settings(), {{"CONVERGE_JOURNAL", journal_there}}, "other");
+  BOOST_REQUIRE(eventually(
+      [&] { return sql("select count(*) > 0 from pg_locks where locktype = 'advisory'") == "t"; }));
+  Service daemon(*this, settings());
+  require_taken_over(daemon);
+  BOOST_TEST(other.stop().status == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

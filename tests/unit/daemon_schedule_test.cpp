@@ -77,6 +77,43 @@ BOOST_AUTO_TEST_CASE(one_for_people_alone_is_never_run) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_no_pass_would_carry_out_is_run_for_what_it_owes_alone) {
+  schedule.define({{unit("by_hand"), {.every = std::nullopt, .by_hand = true}},
+                   {unit("elsewhere"), {.every = seconds(10)}},
+                   {unit("sweep"), {.every = seconds(10)}},
+                   {unit("woken"), {.every = std::nullopt}}},
+                  start);
+  schedule.own(unit("by_hand"), true, start);
+  auto now = start;
+  for (const auto* name : {"by_hand", "elsewhere", "woken"}) {
+    now += milliseconds(1);
+    BOOST_TEST(schedule.owe(name, now));
+    BOOST_TEST(!schedule.owe(name, now));  // It is due already.
+    BOOST_TEST(run(name, now).only_owed);
+    BOOST_TEST(!schedule.owe("sweep", now));  // It comes by itself.
+    BOOST_TEST(!schedule.take(now));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_still_owed_after_a_pass_waits_until_its_time_has_come) {
+  schedule.owe("woken", start);
+  run("woken", start, {.again = seconds(5)});
+  BOOST_TEST(!schedule.owe("woken", start + seconds(1)));
+  BOOST_TEST((schedule.due(unit("woken")) == start + seconds(5)));
+  BOOST_TEST(run("woken", start + seconds(5), {.retry = Finish::Retry::later}).only_owed);
+  BOOST_TEST(schedule.owe("woken", start + seconds(5)));
+  BOOST_TEST(!schedule.take(start + seconds(5)));
+  BOOST_TEST(run("woken", start + seconds(7)).only_owed);
+}
+
+BOOST_AUTO_TEST_CASE(pass_over_all_carries_out_what_is_owed_too) {
+  schedule.owe("woken", start);
+  schedule.wake("woken", "", start);
+  BOOST_TEST(!run("woken", start).only_owed);
+  BOOST_TEST(!schedule.take(start + seconds(8)));
+  BOOST_TEST(!schedule.due(unit("woken")));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_woken_goes_before_what_is_due) {
   schedule.wake("woken", "", start + seconds(11));
   run("woken", start + seconds(11));
