@@ -210,6 +210,7 @@ State Reader::state() {
     if (schema_state(database).version >= 5) {
       // Whether an unsettled transaction was committed is for the writer to find out.
       state.owing = read_convergers_owing(database, [](auto) { return Outcome::committed; });
+      state.owed = read_owed_totals(database);
     }
     return state;
   });

@@ -2,6 +2,7 @@
 
 #include "journal/entry.h"
 #include "journal/journal.h"
+#include "journal/owed_reading.h"
 #include "journal/statistics.h"
 
 #include <cstdint>
@@ -72,6 +73,7 @@ struct State {
   /// Convergers whose steps outside the database are owed; or may be, as the transaction before
   /// them is not settled.
   std::vector<std::string> owing = {};
+  std::map<std::string, OwedTotal> owed = {};  ///< By converger; also what waits for a person.
 };
 
 /// The reading side: opens the file read-only, never checkpoints, and holds no read transaction

@@ -64,8 +64,9 @@ constexpr std::array kCommands = {
         "  converge status\n"
         "  converge status -o json | jq .\n\n"
         "Works from the journal, and asks the daemon of this journal when it runs. Exits with 1\n"
-        "when something needs a person: a converger that is held, failing, silent or broken, or\n"
-        "has subjects in quarantine; a daemon that is in trouble or does not answer.",
+        "when something needs a person: a converger that is held, failing, silent or broken, has\n"
+        "subjects in quarantine, or owes steps outside the database for longer than a pass should\n"
+        "take to carry them out; a daemon that is in trouble or does not answer.",
         define_status},
     Command{"pause", "stop a converger, or all, before its next pass",
             "  converge pause archive_account --reason 'billing is being migrated' --for 2h\n"

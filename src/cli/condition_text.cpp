@@ -36,7 +36,9 @@ void add_hold(JsonObject& line, const journal::Hold& hold) {
 Style style_of_state(std::string_view state) {
   if (state == "ready") return Style::good;
   if (state == "new") return Style::plain;
-  return state == "failing" || state == "broken" || state == "silent" ? Style::bad : Style::warning;
+  const bool bad =
+      state == "failing" || state == "broken" || state == "silent" || state == "undefined";
+  return bad ? Style::bad : Style::warning;
 }
 
 std::string time_or_dash(std::int64_t time_us) {
@@ -48,6 +50,16 @@ std::string notice_of(const std::string& name, const engine::Condition& conditio
   const bool named = condition.state != "ready" && condition.state != "new";
   return fmt::format("{}{}: {}. {}", name, named ? " is " + condition.state : "",
                      printable(condition.why), advice(name, condition));
+}
+
+std::vector<std::string> notices_of(const std::string& name, const engine::Owing& owing) {
+  std::vector<std::string> notices;
+  for (const engine::Matter& matter : owing.matters) {
+    notices.push_back(fmt::format(
+        "{}: {}. {}{}.", name, printable(matter.why), matter.how,
+        matter.resolve.empty() ? "" : fmt::format(": `{}`", printable(matter.resolve))));
+  }
+  return notices;
 }
 
 JsonObject converger_json(const std::string& name, const std::string& version,
@@ -69,16 +81,10 @@ JsonObject converger_json(const std::string& name, const std::string& version,
   }
   if (condition.since_us != 0) line.add("since", format_utc(condition.since_us));
   if (!condition.why.empty()) line.add("why", condition.why).add("resolve", condition.resolve);
+  engine::add_members(line, condition.owing);
   const auto hold = state.holds.find(name);
   if (hold != state.holds.end() && !hold->second.released) add_hold(line, hold->second);
   return line;
-}
-
-JsonObject broken_json(const convergers::Broken& broken) {
-  return JsonObject()
-      .add("converger", broken.name)
-      .add("state", "broken")
-      .add("message", broken.error.what());
 }
 
 }  // namespace converge::cli

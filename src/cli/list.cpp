@@ -10,6 +10,12 @@ namespace converge::cli {
 
 namespace {
 
+Table::Cell owed_cell(const engine::Owing& owing) {
+  const auto owed = owing.subjects + owing.unknown;
+  return {owed == 0 ? "-" : fmt::format("{}", owed),
+          owing.needs_person ? Style::bad : Style::plain};
+}
+
 std::vector<Table::Cell> row(const Converger& one) {
   const auto quarantined = one.condition.quarantined;
   return {{printable(one.name), Style::strong},
@@ -17,6 +23,7 @@ std::vector<Table::Cell> row(const Converger& one) {
           {one.condition.state, style_of_state(one.condition.state)},
           {quarantined == 0 ? "-" : fmt::format("{}", quarantined),
            quarantined == 0 ? Style::plain : Style::bad},
+          owed_cell(one.condition.owing),
           {time_or_dash(one.last_pass_us)},
           {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
           {time_or_dash(one.last_correction_us)}};
@@ -28,15 +35,17 @@ void print_table(const Situation& now) {
              {"SCHEDULE", Style::faint},
              {"STATE", Style::faint},
              {"QUARANTINE", Style::faint},
+             {"OWED", Style::faint},
              {"LAST PASS", Style::faint},
              {"OUTCOME", Style::faint},
              {"LAST CORRECTION", Style::faint}});
   for (const Converger& one : now.convergers) table.add(row(one));
-  for (const auto* broken : now.broken) {
-    table.add({{printable(broken->name), Style::strong},
+  for (const Unusable& one : now.unusable) {
+    table.add({{printable(one.name), Style::strong},
                {"-"},
-               {"broken", style_of_state("broken")},
+               {std::string(one.state()), style_of_state(one.state())},
                {"-"},
+               owed_cell(one.owing),
                {"-"},
                {"-"},
                {"-"}});
@@ -48,13 +57,16 @@ int list(const Common& common) {
   const Situation now = look_around(config::load(common.flags));
   if (common.json()) {
     for (const Converger& one : now.convergers) print(converger_json(one, now.state).line());
-    for (const auto* broken : now.broken) print(broken_json(*broken).line());
+    for (const Unusable& one : now.unusable) print(unusable_json(one).line());
   } else {
     print_table(now);
   }
   for (const auto& broken : now.registry.broken) print_error(broken.error);
   for (const Converger& one : now.convergers) {
     for (const auto& notice : notices_of(one)) print_notice(notice);
+  }
+  for (const Unusable& one : now.unusable) {
+    for (const auto& notice : notices_of(printable(one.name), one.owing)) print_notice(notice);
   }
   return now.registry.broken.empty() ? kDone : kFailed;
 }

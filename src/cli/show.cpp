@@ -56,6 +56,7 @@ std::string state_text(const std::string& name, const engine::Condition& conditi
   const std::string notice = notice_of(name, condition);
   std::string text = "  " + styled(style_of_state(condition.state), condition.state) + "\n";
   if (!notice.empty()) text += indented(notice);
+  for (const auto& one : notices_of(printable(name), condition.owing)) text += indented(one);
   const std::string quarantine = quarantine_text(state, name, kQuarantined);
   if (!quarantine.empty()) text += heading("In quarantine") + quarantine;
   return text;

@@ -47,7 +47,8 @@ void add_live(Converger& one, const LiveConverger& live) {
     one.condition.why = live.why;
     one.condition.resolve = live.resolve;
     one.condition.quarantined = live.quarantined;
-    one.condition.needs_person = engine::needs_person(live.state, live.quarantined);
+    one.condition.needs_person =
+        engine::needs_person(live.state, live.quarantined) || one.condition.owing.needs_person;
   }
   one.running = live.running;
   one.owned = live.owned;
@@ -64,7 +65,8 @@ Converger look_at(const engine::Profile& profile, const Situation& situation,
       .profile = &profile,
       .version = profile.version,
       .schedule = engine::schedule_text(profile.settings),
-      .condition = engine::condition_of(profile.settings, profile.name, situation.state, now_us)};
+      .condition = engine::condition_of(profile.settings, profile.name, situation.state, now_us,
+                                        {.running = live != nullptr && live->running})};
   add_memory(one, situation.state);
   if (one.last_pass_us != 0 && profile.settings.every) {
     one.next_us = one.last_pass_us + std::chrono::microseconds(*profile.settings.every).count();
@@ -82,11 +84,14 @@ Converger look_at(const engine::Profile& profile, const Situation& situation,
 
 /// One that the daemon runs without a good file.
 Converger look_at(const std::string& name, const LiveConverger& live,
-                  const convergers::Broken* broken, const journal::State& state) {
+                  const convergers::Broken* broken, const journal::State& state,
+                  std::int64_t now_us) {
   Converger one{.name = name,
                 .broken = broken,
                 .file = broken == nullptr ? FileState::gone : FileState::broken};
   add_memory(one, state);
+  // Its settings are the daemon's to know.
+  one.condition.owing = engine::owing_of({}, name, state, now_us, live.running);
   add_live(one, live);
   return one;
 }
@@ -132,6 +137,21 @@ std::string_view word_of(FileState file) {
   return "";
 }
 
+/// What those owe that have no definition, and run nowhere.
+void add_undefined(Situation& situation) {
+  const auto is_of = [](const std::string& name) {
+    return [&name](const auto& one) { return one.name == name; };
+  };
+  const auto any = [](const auto& all, const auto& condition) {
+    return std::any_of(all.begin(), all.end(), condition);
+  };
+  for (const auto& [name, total] : situation.state.owed) {
+    if (any(situation.convergers, is_of(name)) || any(situation.unusable, is_of(name))) continue;
+    situation.unusable.push_back(
+        {.name = name, .owing = engine::owing_without_definition(name, situation.state, false)});
+  }
+}
+
 bool is_known(const std::string& name, const journal::State& state) {
   return state.last_passes.contains(name) || state.holds.contains(name) ||
          std::any_of(state.quarantined.begin(), state.quarantined.end(),
@@ -160,15 +180,20 @@ Situation look_around(const config::Config& config) {
   for (const auto& broken : situation.registry.broken) {
     const auto known = live.extract(broken.name);
     if (known.empty() || known.mapped().state == "broken") {
-      situation.broken.push_back(&broken);
+      situation.unusable.push_back(
+          {.name = broken.name,
+           .broken = &broken,
+           .owing = engine::owing_without_definition(broken.name, situation.state, true)});
     } else {
       situation.convergers.push_back(
-          look_at(broken.name, known.mapped(), &broken, situation.state));
+          look_at(broken.name, known.mapped(), &broken, situation.state, now_us));
     }
   }
   for (const auto& [name, one] : live) {
-    situation.convergers.push_back(look_at(name, one, nullptr, situation.state));
+    if (one.state == "undefined") continue;  // The journal has told of it.
+    situation.convergers.push_back(look_at(name, one, nullptr, situation.state, now_us));
   }
+  add_undefined(situation);
   return situation;
 }
 
@@ -176,6 +201,8 @@ std::vector<std::string> notices_of(const Converger& converger) {
   std::vector<std::string> notices = {notice_of(printable(converger.name), converger.condition),
                                       file_notice(converger)};
   std::erase(notices, "");
+  const auto owed = notices_of(printable(converger.name), converger.condition.owing);
+  notices.insert(notices.end(), owed.begin(), owed.end());
   return notices;
 }
 
@@ -184,6 +211,14 @@ JsonObject converger_json(const Converger& converger, const journal::State& stat
   JsonObject line =
       converger_json(converger.name, converger.version, settings, converger.condition, state);
   if (converger.file != FileState::same) line.add("file", word_of(converger.file));
+  return line;
+}
+
+JsonObject unusable_json(const Unusable& one) {
+  JsonObject line;
+  line.add("converger", one.name).add("state", one.state());
+  if (one.broken != nullptr) line.add("message", one.broken->error.what());
+  engine::add_members(line, one.owing);
   return line;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace converge::cli {
@@ -55,13 +56,22 @@ struct Converger {
   bool needs_person() const { return file != FileState::same || condition.needs_person; }
 };
 
+/// One that nobody can run.
+struct Unusable {
+  std::string name;
+  const convergers::Broken* broken = nullptr;  ///< Null: it has no definition, and owes something.
+  engine::Owing owing = {};
+
+  std::string_view state() const { return broken == nullptr ? "undefined" : "broken"; }
+};
+
 /// All that `status` and `list` tell: files, journal and daemon brought together.
 struct Situation {
   convergers::Registry registry;
   journal::State state;
   Daemon daemon = {};
-  std::vector<Converger> convergers = {};              ///< Whose file is good, or which run.
-  std::vector<const convergers::Broken*> broken = {};  ///< Of the others.
+  std::vector<Converger> convergers = {};  ///< Whose file is good, or which run.
+  std::vector<Unusable> unusable = {};     ///< The others.
 };
 
 /// Asks the daemon for two seconds at most. Throws `Error` when files or journal cannot be read.
@@ -73,6 +83,7 @@ std::vector<std::string> notices_of(const Converger& converger);
 
 /// It as an object.
 JsonObject converger_json(const Converger& converger, const journal::State& state);
+JsonObject unusable_json(const Unusable& one);
 
 /// Throws `Error{usage}` unless there is a file of that name, or the journal or the daemon know it.
 void require_known(const config::Config& config, const std::string& name);

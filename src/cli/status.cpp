@@ -36,14 +36,14 @@ std::string daemon_text(const Daemon& daemon) {
 }
 
 std::size_t count_needing(const Situation& now) {
-  return now.broken.size() + static_cast<std::size_t>(
-                                 std::count_if(now.convergers.begin(), now.convergers.end(),
-                                               [](const auto& one) { return one.needs_person(); }));
+  return now.unusable.size() + static_cast<std::size_t>(std::count_if(
+                                   now.convergers.begin(), now.convergers.end(),
+                                   [](const auto& one) { return one.needs_person(); }));
 }
 
 std::string headline(const Situation& now) {
   const auto needing = count_needing(now);
-  const auto all = now.convergers.size() + now.broken.size();
+  const auto all = now.convergers.size() + now.unusable.size();
   if (needing == 0 && now.daemon.needs_person()) {
     return styled(Style::bad, "the daemon needs a person") + "\n";
   }
@@ -60,10 +60,14 @@ std::string headline(const Situation& now) {
 std::string notices(const Situation& now) {
   std::string urgent;
   std::string other;
-  for (const auto* broken : now.broken) {
-    const std::string message = broken->error.what();
-    urgent += fmt::format("{} is broken: {}\n", printable(broken->name),
-                          printable(message.substr(0, message.find('\n'))));
+  for (const Unusable& one : now.unusable) {
+    const std::string name = printable(one.name);
+    if (one.broken != nullptr) {
+      const std::string message = one.broken->error.what();
+      urgent +=
+          fmt::format("{} is broken: {}\n", name, printable(message.substr(0, message.find('\n'))));
+    }
+    for (const auto& notice : notices_of(name, one.owing)) urgent += notice + "\n";
   }
   for (const Converger& one : now.convergers) {
     for (const auto& notice : notices_of(one)) {
@@ -88,9 +92,9 @@ std::string table_of(const Situation& now, std::int64_t now_us) {
              {"LAST PASS", Style::faint},
              {"OUTCOME", Style::faint},
              {"DUE", Style::faint}});
-  for (const auto* broken : now.broken) {
-    table.add({{printable(broken->name), Style::strong},
-               {"broken", style_of_state("broken")},
+  for (const Unusable& one : now.unusable) {
+    table.add({{printable(one.name), Style::strong},
+               {std::string(one.state()), style_of_state(one.state())},
                {"-"},
                {"-"},
                {"-"}});
@@ -138,8 +142,8 @@ void print_json(const Situation& now) {
     if (one.next_us != 0) line.add("next", format_utc(one.next_us));
     print(line.line());
   }
-  for (const auto* broken : now.broken) {
-    print(broken_json(*broken).add("kind", "converger").add("needs_person", true).line());
+  for (const Unusable& one : now.unusable) {
+    print(unusable_json(one).add("kind", "converger").add("needs_person", true).line());
   }
 }
 

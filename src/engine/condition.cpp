@@ -112,11 +112,13 @@ Condition condition_of(const Settings& settings, const std::string& name,
   Condition condition;
   condition.state = last == nullptr ? "new" : "ready";
   condition.quarantined = static_cast<std::int64_t>(subjects.size());
+  condition.owing = owing_of(settings, name, state, now_us, watch.running);
   if (const auto pause = journal::pause_in_force(state.pauses, name, now_us)) {
     condition.state = "paused";
     condition.since_us = pause->since_us;
     condition.why = pause_text(*pause);
     condition.resolve = resume_command(*pause);
+    condition.needs_person = condition.owing.needs_person;
     return condition;
   }
   if (hold != state.holds.end() && !hold->second.released) {
@@ -128,7 +130,8 @@ Condition condition_of(const Settings& settings, const std::string& name,
   } else if (!subjects.empty()) {
     tell_quarantine(condition, name, subjects);
   }
-  condition.needs_person = needs_person(condition.state, condition.quarantined);
+  condition.needs_person =
+      needs_person(condition.state, condition.quarantined) || condition.owing.needs_person;
   return condition;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "journal/reader.h"
+#include "src/engine/owing.h"
 #include "src/engine/settings.h"
 
 #include <cstdint>
@@ -18,6 +19,7 @@ struct Condition {
   std::int64_t since_us = 0;     ///< Since when it is so; 0 where nobody knows.
   std::string why;               ///< For people, without a full stop; empty when all is well.
   std::string resolve;           ///< The command that resolves it, fit for a shell; or empty.
+  Owing owing = {};              ///< Steps outside the database, whatever the state.
   bool needs_person = false;     ///< Something waits for a person who does not know of it yet.
 };
 

@@ -17,14 +17,13 @@ BOOST_AUTO_TEST_CASE(shows_schedule_state_and_last_passes) {
   define("by_hand", archiver("-- every: never\n"));
   const auto before = call({"list"});
   BOOST_TEST(before.status == 0);
-  BOOST_TEST(
-      before.out ==
-      "NAME             SCHEDULE                                STATE  QUARANTINE  LAST PASS  "
-      "OUTCOME  LAST CORRECTION\n"
-      "archive_account  every 10s, listens on account_archived  new    -           -          "
-      "-        -\n"
-      "by_hand          by hand                                 new    -           -          "
-      "-        -\n");
+  BOOST_TEST(before.out ==
+             "NAME             SCHEDULE                                STATE  QUARANTINE  OWED  "
+             "LAST PASS  OUTCOME  LAST CORRECTION\n"
+             "archive_account  every 10s, listens on account_archived  new    -           -     "
+             "-          -        -\n"
+             "by_hand          by hand                                 new    -           -     "
+             "-          -        -\n");
   BOOST_TEST(before.err == "");
   BOOST_TEST(!has_journal());
 
@@ -32,11 +31,11 @@ BOOST_AUTO_TEST_CASE(shows_schedule_state_and_last_passes) {
   BOOST_REQUIRE(call({"run", "archive_account"}).status == 0);
   BOOST_REQUIRE(call({"run", "archive_account", "by_hand"}).status == 0);
   BOOST_TEST(timeless(call({"list"}).out) ==
-             "NAME             SCHEDULE                                STATE  QUARANTINE  "
+             "NAME             SCHEDULE                                STATE  QUARANTINE  OWED  "
              "LAST PASS            OUTCOME    LAST CORRECTION\n"
-             "archive_account  every 10s, listens on account_archived  ready  -           "
+             "archive_account  every 10s, listens on account_archived  ready  -           -     "
              "TIME  unchanged  TIME\n"
-             "by_hand          by hand                                 ready  -           "
+             "by_hand          by hand                                 ready  -           -     "
              "TIME  unchanged  -\n");
   const auto json = lines(call({"list", "-o", "json"}).out);
   BOOST_REQUIRE(json.size() == 2u);

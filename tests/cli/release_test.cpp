@@ -68,9 +68,9 @@ BOOST_AUTO_TEST_CASE(list_shows_the_hold_and_the_command) {
   const auto list = call({"list"});
   BOOST_TEST(list.status == 0);
   BOOST_TEST(timeless(list.out) ==
-             "NAME     SCHEDULE  STATE  QUARANTINE  LAST PASS            OUTCOME  "
+             "NAME     SCHEDULE  STATE  QUARANTINE  OWED  LAST PASS            OUTCOME  "
              "LAST CORRECTION\n"
-             "archive  every 1m  held   -           TIME  held     -\n");
+             "archive  every 1m  held   -           -     TIME  held     -\n");
   BOOST_TEST(
       timeless(list.err) ==
       "converge: archive is held: a limit of 5 stopped 12 inconsistencies at TIME. Look "

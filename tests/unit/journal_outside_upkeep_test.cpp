@@ -60,8 +60,13 @@ BOOST_AUTO_TEST_CASE(transaction_that_was_pruned_still_owes) {
   auto journal = open();
   settle(journal, plan(journal, {"7"}), Outcome::committed);
   journal.flush();
+  const auto since_us = Reader(file).state().owed.at(kName).since_us;
   BOOST_TEST(prune_before(mark()).entries == 3);
   BOOST_TEST(owed(journal) == Keys{"7"});
+  const auto total = Reader(file).state().owed.at(kName);
+  BOOST_TEST(total.ready == 1);
+  BOOST_TEST(total.since_us >= since_us);  // As far as the archive is known to reach.
+  BOOST_TEST(total.since_us < mark());
 }
 
 BOOST_AUTO_TEST_CASE(prune_keeps_what_a_person_has_to_settle) {

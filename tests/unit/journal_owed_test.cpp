@@ -95,6 +95,57 @@ BOOST_AUTO_TEST_CASE(unknown_transaction_waits_for_a_person) {
   BOOST_TEST(ask_sql(file, "select count(*) from owed") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(totals_tell_what_is_owed_and_what_waits_for_a_person) {
+  auto journal = open();
+  BOOST_TEST(Reader(file).state().owed.empty());
+  const auto first = settle(journal, plan(journal, {"7", "8"}), Outcome::committed);
+  plan(journal, {"9"});  // Pending: it may be owed.
+  settle(journal, plan(journal, {"10"}), Outcome::rolled_back);
+  const auto unknown = settle(journal, plan(journal, {"11", "12", "13"}), Outcome::unknown);
+  settle(journal, plan(journal, {"14"}), Outcome::unknown);
+  PassId pass;
+  journal.quarantine(pass, {.kind = Kind::failure, .outcome = Outcome::failed},
+                     {.converger = kName, .subject = "7", .failures = 1});
+  const auto owed = Reader(file).state().owed;
+  BOOST_REQUIRE(owed.size() == 1U);
+  const OwedTotal& total = owed.at(kName);
+  const auto time_of = [&](std::int64_t txn) {
+    return std::stoll(
+        ask_sql(file, "select time_us from entry where seq = " + std::to_string(txn)));
+  };
+  BOOST_TEST(total.subjects == 3);
+  BOOST_TEST(total.ready == 2);
+  BOOST_TEST(total.since_us == time_of(first));
+  BOOST_TEST(total.ready_since_us == time_of(first));
+  BOOST_TEST(total.unknown == 4);
+  BOOST_TEST(total.unknown_txns == 2);
+  BOOST_TEST(total.unknown_txn == unknown);
+  BOOST_TEST(total.unknown_since_us == time_of(unknown));
+  BOOST_TEST(total.begun_us > 0);
+}
+
+BOOST_AUTO_TEST_CASE(totals_forget_what_is_in_quarantine_and_what_is_settled) {
+  auto journal = open();
+  const auto txn = settle(journal, plan(journal, {"7"}), Outcome::unknown);
+  settle(journal, plan(journal, {"8"}), Outcome::committed);
+  PassId pass;
+  journal.quarantine(pass, {.kind = Kind::failure, .outcome = Outcome::failed},
+                     {.converger = kName, .subject = "8", .failures = 1});
+  auto total = Reader(file).state().owed.at(kName);
+  BOOST_TEST(total.subjects == 1);
+  BOOST_TEST(total.ready == 0);
+  BOOST_TEST(total.ready_since_us == 0);
+  BOOST_TEST(total.begun_us == 0);
+  converge::journal::settle(file, "eve", txn, Outcome::committed, "seen in the table");
+  total = Reader(file).state().owed.at(kName);
+  BOOST_TEST(total.subjects == 2);
+  BOOST_TEST(total.ready == 1);
+  BOOST_TEST(total.unknown == 0);
+  BOOST_TEST(total.since_us <= total.ready_since_us);
+  journal.drop_owed({key_of("7"), key_of("8")});
+  BOOST_TEST(Reader(file).state().owed.empty());
+}
+
 BOOST_AUTO_TEST_CASE(step_that_is_done_waits_for_those_after_it) {
   auto journal = open();
   settle(journal, plan(journal, {"7", "8"}), Outcome::committed);
