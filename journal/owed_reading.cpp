@@ -3,6 +3,7 @@
 #include "journal/schema.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 namespace converge::journal {
 namespace {
@@ -61,6 +62,22 @@ std::map<std::string, OwedTotal> read_owed_totals(SQLite::Database& database) {
                                          .begun_us = number(9)};
   }
   return all;
+}
+
+UnknownOwed read_unknown_owed(SQLite::Database& database, const std::string& subject,
+                              const std::string& definitions) {
+  if (schema_state(database).version < kOwedSinceVersion) return {};
+  SQLite::Statement row(
+      database, fmt::format("select count(distinct o.txn), min(o.txn) from owed o"
+                            " where o.subject = ? and o.converger in"
+                            " (select name from definition where id in ({}))"
+                            " and o.txn > (select pruned_seq from chain) and 5 = ("
+                            "  select e.outcome from entry e where e.kind = 4 and e.txn = o.txn"
+                            "  order by e.outcome is 5 limit 1)",
+                            definitions));
+  row.bind(1, subject);
+  row.executeStep();
+  return {.txns = row.getColumn(0).getInt64(), .txn = row.getColumn(1).getInt64()};
 }
 
 }  // namespace converge::journal

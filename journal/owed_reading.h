@@ -33,4 +33,13 @@ struct OwedTotal {
 /// ms for 100,000 subjects. None in a journal before schema 5.
 std::map<std::string, OwedTotal> read_owed_totals(SQLite::Database& database);
 
+/// What keeps one subject waiting for steps outside the database.
+struct UnknownOwed {
+  std::int64_t txns = 0;  ///< Transactions that a person has to settle ...
+  std::int64_t txn = 0;   ///< ... and the entry of the first; 0: there is none.
+};
+/// By the definitions (numbers in an SQL list). None in a journal before schema 5.
+UnknownOwed read_unknown_owed(SQLite::Database& database, const std::string& subject,
+                              const std::string& definitions);
+
 }  // namespace converge::journal

@@ -207,8 +207,9 @@ StorySummary StoryReader::Implementation::summary(const StoryFilter& filter) {
     row.reset();
     more = rows == kCountedEntries;
   }
-  summary.owed =
-      count_owed(*database_, filter.subject, definition_list(*database_, filter.convergers));
+  const auto definitions = definition_list(*database_, filter.convergers);
+  summary.owed = count_owed(*database_, filter.subject, definitions);
+  summary.waiting = read_unknown_owed(*database_, filter.subject, definitions);
   return summary;
 }
 

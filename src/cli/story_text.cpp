@@ -220,6 +220,14 @@ std::string summary_text(std::string_view subject, const journal::StorySummary& 
     text += line(2, counted(summary.owed, "step") + " outside the database still to be carried out",
                  kAll, Style::warning);
   }
+  if (const auto& [txns, txn] = summary.waiting; txns > 0) {
+    text +=
+        line(2,
+             fmt::format("a step outside the database waits, as whether transaction {} committed "
+                         "is unknown{}: `converge journal settle {} OUTCOME --reason TEXT`",
+                         txn, txns > 1 ? fmt::format(" (and {} more)", txns - 1) : "", txn),
+             kAll, Style::warning);
+  }
   return text + others_text(summary);
 }
 

@@ -149,9 +149,13 @@ BOOST_AUTO_TEST_CASE(unknown_transaction_is_told_with_how_to_settle_it) {
   const auto list = call({"list"});
   BOOST_TEST(contains(list.out, "-           3     "), list.out);
   BOOST_TEST(contains(list.err, "`" + settle + "`"), list.err);
+  BOOST_TEST(contains(call({"why", "2"}).out,
+                      "  a step outside the database waits, as whether transaction " + txn +
+                          " committed is unknown: `" + settle + "`\n"));
   BOOST_TEST(service.log().empty());
 
   BOOST_TEST(call({"journal", "settle", txn, "committed", "--reason", "seen"}).status == 0);
+  BOOST_TEST(!contains(call({"why", "2"}).out, "waits"));
   BOOST_TEST(member(status_json(), "owed") == "3");
   BOOST_TEST(call({"run", "archive"}).status == 0);
   BOOST_TEST(marked() == "3");
