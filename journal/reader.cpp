@@ -216,6 +216,21 @@ State Reader::state() {
   });
 }
 
+void Reader::owed(const std::string& converger, const std::function<void(const Owed&)>& visit) {
+  OwedPage page{.size = kPageEntries};
+  std::vector<Owed> owed;
+  do {
+    owed = implementation_->reading([&](SQLite::Database& database) {
+      if (schema_state(database).version < 5) return std::vector<Owed>();
+      return read_owed(database, converger, page, [](auto) { return Outcome::committed; });
+    });
+    std::for_each(owed.begin(), owed.end(), visit);
+    if (owed.empty()) return;
+    page.after_txn = owed.back().txn;
+    page.after_number = owed.back().number;
+  } while (owed.size() == page.size);
+}
+
 std::vector<std::optional<LastOutside>> Reader::last_outside(
     const std::string& converger, const std::string& title,
     const std::vector<std::string>& subjects) {

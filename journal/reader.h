@@ -117,6 +117,9 @@ class Reader {
                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
   State state();
+  /// What a converger owes, oldest first, by transactions that are committed; or may be, as
+  /// `State::owing`.
+  void owed(const std::string& converger, const std::function<void(const Owed&)>& visit);
   /// As `Journal::last_outside`.
   std::vector<std::optional<LastOutside>> last_outside(const std::string& converger,
                                                        const std::string& title,

@@ -46,6 +46,29 @@ void PassPrinter::corrected(const journal::Inconsistency& record) {
                     summarize_steps(record.detail)));
 }
 
+void PassPrinter::owed(const journal::Owed& owed, const std::function<std::string()>& describe) {
+  if (++owed_ > kShown && !common_.verbose && !common_.json()) return;
+  const std::string detail = describe();
+  if (common_.json()) {
+    print(JsonObject()
+              .add("kind", "owed")
+              .add("converger", name_)
+              .add("subject", owed.subject)
+              .add("label", owed.label)
+              .add_members(detail)
+              .line());
+    return;
+  }
+  print(fmt::format("{}  first, as owed to {}: {}\n", styled(Style::strong, name_),
+                    name_subject(owed.subject, owed.label.value_or("")), summarize_steps(detail)));
+}
+
+void PassPrinter::end_of_owed() const {
+  if (owed_ <= kShown || common_.verbose || common_.json()) return;
+  print(fmt::format("{}  ... and as owed to {} more; -v shows them\n", styled(Style::strong, name_),
+                    counted(owed_ - kShown, "subject")));
+}
+
 std::string PassPrinter::held_text(const journal::Hold& hold) {
   return fmt::format("{} to correct, {} allowed; nothing was changed",
                      counted(hold.inconsistencies, "inconsistency", "inconsistencies"),

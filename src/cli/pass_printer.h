@@ -6,6 +6,7 @@
 #include "src/engine/pass.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace converge::cli {
@@ -23,6 +24,12 @@ class PassPrinter {
             .corrected = [this](const auto& record) { corrected(record); }};
   }
 
+  /// For a plan: what the next pass carries out first for a subject, which earlier ones left owing.
+  /// `describe` gives the detail of it, and is called for what is shown.
+  void owed(const journal::Owed& owed, const std::function<std::string()>& describe);
+  /// After the last of them, before the pass.
+  void end_of_owed() const;
+
   void result(const engine::PassResult& result, const engine::PassContext& context);
 
  private:
@@ -39,6 +46,7 @@ class PassPrinter {
   Progress progress_;
   std::int64_t failures_ = 0;
   std::int64_t corrections_ = 0;
+  std::int64_t owed_ = 0;
 };
 
 }  // namespace converge::cli

@@ -9,6 +9,7 @@
 #include "src/cli/interrupt.h"
 #include "src/cli/output.h"
 #include "src/cli/pass_printer.h"
+#include "src/cli/planning.h"
 #include "src/engine/keep.h"
 #include "src/engine/recovery.h"
 #include "src/engine/witness.h"
@@ -52,19 +53,6 @@ std::vector<std::string> named(const PassRequest& request) {
   return {*request.subject};
 }
 
-/// What a plan knows of earlier passes, as the next run would: from the journal, if there is one.
-void remember_for_plan(engine::PassContext& context, const config::Config& config,
-                       const std::string& name) {
-  std::error_code error;
-  if (!std::filesystem::exists(config.journal, error)) return;
-  const auto reader = std::make_shared<journal::Reader>(config.journal);
-  context.quarantined = reader->state().quarantined;
-  std::erase_if(context.quarantined, [&](const auto& one) { return one.converger != name; });
-  context.last_outside = [reader, name](const std::string& title, const auto& keys) {
-    return reader->last_outside(name, title, keys);
-  };
-}
-
 /// What `run` has to do: passes, and what earlier ones owe to the outside.
 struct Errands {
   std::vector<std::string> names;
@@ -87,7 +75,7 @@ Errands chosen(const PassRequest& request, const convergers::Registry& registry,
   if (request.names.empty()) {
     errands.names = request.plan ? registry.names() : due(registry, config, wall_time_us());
   }
-  if (!request.plan) errands.owing = owing(config);
+  errands.owing = owing(config);
   for (const std::string& name : errands.owing) {
     if (registry.find(name) != nullptr) continue;
     print_notice(fmt::format("steps outside the database are owed by {}, which has no definition",
@@ -99,6 +87,11 @@ Errands chosen(const PassRequest& request, const convergers::Registry& registry,
     return is_unknown(name) ||
            std::find(errands.names.begin(), errands.names.end(), name) != errands.names.end();
   });
+  if (!request.plan) return errands;
+  for (const std::string& name : std::exchange(errands.owing, {})) {
+    print_notice(fmt::format("a run also carries out what is owed by {0}: `converge plan {0}`",
+                             printable(name)));
+  }
   return errands;
 }
 
@@ -193,11 +186,16 @@ class Passes {
         .only_owed = only_owed,
         .stop = &interrupted(),
         .observer = printer.observer()};
-    if (request_.plan) remember_for_plan(context, config_, name);
+    std::int64_t owed = 0;
+    if (request_.plan) {
+      remember_for_plan(context, config_, name);
+      owed = plan_owed(*registry_.find(name), context, config_, printer);
+    }
     const auto result = engine::run_pass(*registry_.find(name), context);
     const bool idle = result.pass == 0 && !result.error;
     if (only_owed && idle) return;  // Another process was at it, or a person paused it.
     results_.push_back(result);
+    results_.back().inconsistencies += owed;  // As the run would count them.
     printer.result(result, context);
   }
 

@@ -162,6 +162,73 @@ BOOST_AUTO_TEST_CASE(unknown_transaction_is_told_with_how_to_settle_it) {
   BOOST_TEST(call({"status"}).status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(plan_tells_what_a_run_would_carry_out_first_and_sends_nothing) {
+  const std::string before = ask_journal("select max(seq) from entry");
+  const auto plan = call({"plan", "archive"});
+  BOOST_TEST(plan.status == 0);
+  const auto text = lines(timeless(plan.out));
+  BOOST_TEST_REQUIRE(text.size() == 4U, plan.out);
+  BOOST_TEST(text[0] ==
+             "archive  first, as owed to 1 (a1@example.com): tell: POST "
+             "${SERVICE}/accounts/1?key=${TOKEN}");
+  BOOST_TEST(text[3] == "archive  nothing to do, 3 subjects examined (T)");
+  const auto json = lines(call({"plan", "archive", "-o", "json", "--subject", "2"}).out);
+  BOOST_TEST_REQUIRE(json.size() == 2U);
+  BOOST_TEST(member(json[0], "kind") == "owed");
+  BOOST_TEST(member(json[0], "subject") == "2");
+  BOOST_TEST(member(json[0], "label") == "a2@example.com");
+  BOOST_TEST(member(json[0], "planned") ==
+             R"([{"title":"tell","request":"POST ${SERVICE}/accounts/2?key=${TOKEN}"}])");
+  BOOST_TEST(call({"plan", "--exit-code"}).status == 4);
+  BOOST_TEST(service.log().empty());
+  BOOST_TEST(ask_journal("select max(seq) from entry") == before);
+  BOOST_TEST(ask_journal("select count(*) from owed") == "3");
+  require_no_secret(plan.out + plan.err + json[0] + json[1]);
+
+  service.fault("kind=500&path=/accounts/2");
+  BOOST_TEST(call({"run", "archive"}).status == 1);
+  // It waits in quarantine, unless it is named.
+  BOOST_TEST(!contains(call({"plan", "archive"}).out, "owed"));
+  BOOST_TEST(contains(call({"plan", "archive", "--subject", "2"}).out, "as owed to 2 "));
+}
+
+BOOST_AUTO_TEST_CASE(plan_follows_an_edited_definition) {
+  define_archive("-- every: never\n-- redact: label\n");
+  BOOST_TEST(contains(call({"plan"}).out, "tell: POST ${SERVICE}/accounts/1?key=${TOKEN}\n"));
+  define("archive", archiver("") + "\n-- exec: tell\n--   echo {id} {label}\n");
+  BOOST_TEST(contains(call({"plan"}).out, "to 1 (a1@example.com): tell: echo 1 a1@example.com\n"));
+  define("archive", archiver("") + "\n-- exec: shout\n--   echo {id}\n");
+  BOOST_TEST(contains(call({"plan"}).out,
+                      "to 1 (a1@example.com): tell: given up, as it is not in the definition any "
+                      "more\n"));
+}
+
+BOOST_AUTO_TEST_CASE(plan_shows_the_first_and_counts_the_rest) {
+  add_accounts(25);
+  archive_accounts();
+  BOOST_TEST(call({"run", "archive"}).status == 0);
+  sql("update cluster set archived_at = null");
+  die_at("outside.before_attempt", {"run", "archive"});
+  const auto shown = lines(call({"plan", "archive"}).out);
+  BOOST_TEST_REQUIRE(shown.size() == 22U);
+  BOOST_TEST(contains(shown[19], "first, as owed to "));
+  BOOST_TEST(
+      contains(shown[20], "... and as owed to " +
+                              std::to_string(std::stoi(sql("select count(*) from account")) - 20) +
+                              " subjects more; -v shows them"));
+  BOOST_TEST(lines(call({"plan", "archive", "-v"}).out).size() >= 26U);
+}
+
+BOOST_AUTO_TEST_CASE(plan_names_others_for_whom_a_run_carries_out_what_is_owed) {
+  define("idle",
+         "-- find:\nselect 1 as id;\n-- step: nothing\n"
+         "select id from subject where false;\n");
+  const auto plan = call({"plan", "idle"});
+  BOOST_TEST(plan.status == 0);
+  BOOST_TEST(plan.err ==
+             "converge: a run also carries out what is owed by archive: `converge plan archive`\n");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -164,4 +164,23 @@ BOOST_AUTO_TEST_CASE(step_that_is_done_waits_for_those_after_it) {
   BOOST_TEST(!verify().broken_seq.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(reader_tells_what_is_owed_page_by_page) {
+  auto journal = open();
+  Keys subjects;
+  for (int number = 1000; number < 1600; ++number) subjects.push_back(std::to_string(number));
+  settle(journal, plan(journal, subjects), Outcome::committed);
+  settle(journal, plan(journal, {"unknown"}), Outcome::unknown);
+  plan(journal, {"pending"});
+  journal.flush();
+  subjects.emplace_back("pending");
+  Keys told;
+  Reader(file).owed(kName, [&](const Owed& owed) {
+    BOOST_TEST(owed.key == key_of(owed.subject));
+    BOOST_TEST(owed.row == "row");
+    told.push_back(owed.subject);
+  });
+  BOOST_TEST(told == subjects);
+  Reader(file).owed("other", [](const Owed&) { BOOST_ERROR("it owes nothing"); });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

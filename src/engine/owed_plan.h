@@ -1,0 +1,32 @@
+#pragma once
+
+#include "journal/owed.h"
+#include "src/engine/converger.h"
+#include "src/engine/owed_row.h"
+#include "src/postgres/pool.h"
+
+#include <cstddef>
+#include <string>
+
+namespace converge::engine {
+
+/// Describes what earlier passes left owing as the next pass would carry it out, before it looks
+/// for anything. Nothing is called, and nothing is written.
+class OwedPlan {
+ public:
+  /// Inspects the converger where that is due. Throws `Error`, as do the others.
+  OwedPlan(Converger& converger, postgres::Pool& pool);
+
+  /// As the detail of an inconsistency tells what is planned: `{"planned":[{"title","request"}]}`,
+  /// with a `message` where there is nothing to be sent, and without secrets.
+  std::string detail(const journal::Owed& owed);
+
+ private:
+  std::string step_json(const OutsideStep& step, const Subjects& subject) const;
+  Subjects whole(const OwedRow& row);
+
+  Converger& converger_;
+  postgres::Pool::Lease session_;
+};
+
+}  // namespace converge::engine
