@@ -88,6 +88,23 @@ bool is_in(const ConvergerOverview& one, std::string_view state) {
   return one.state == state || (state == "broken" && !one.file_error.empty());
 }
 
+/// What is owed for a moment is nothing to be alarmed at: the time tells.
+void add_owed(const Overview& overview, std::vector<MetricFamily>& families) {
+  families.push_back(by_converger(
+      overview, "converge_owed_subjects", "Subjects to which a step outside the database is owed.",
+      [](const auto& one) { return static_cast<double>(one.owing.subjects); }));
+  families.push_back(by_converger(overview, "converge_owed_since_timestamp_seconds",
+                                  "Since when the first step outside the database is owed.",
+                                  [](const auto& one) -> std::optional<double> {
+                                    if (one.owing.since_us == 0) return std::nullopt;
+                                    return seconds(one.owing.since_us);
+                                  }));
+  families.push_back(by_converger(
+      overview, "converge_owed_unknown_subjects",
+      "Subjects whose steps outside the database wait for a person to settle a transaction.",
+      [](const auto& one) { return static_cast<double>(one.owing.unknown); }));
+}
+
 void add_convergers(const Overview& overview, std::vector<MetricFamily>& families) {
   std::transform(
       kStates.begin(), kStates.end(), std::back_inserter(families), [&](const auto& state) {
@@ -97,6 +114,7 @@ void add_convergers(const Overview& overview, std::vector<MetricFamily>& familie
   families.push_back(
       by_converger(overview, "converge_quarantined_subjects", "Subjects in quarantine.",
                    [](const auto& one) { return static_cast<double>(one.quarantined); }));
+  add_owed(overview, families);
   families.push_back(by_converger(overview, "converge_owned",
                                   "Whether this host runs the converger.",
                                   [](const auto& one) { return one.owned ? 1.0 : 0.0; }));

@@ -30,6 +30,7 @@ std::string json_of(const ConvergerOverview& one) {
       .add("owned", one.owned)
       .add("running", one.running)
       .add("quarantined", one.quarantined);
+  engine::add_members(object, one.owing);
   add_time(object, "last_pass", one.last_pass_us);
   object.add("last_outcome", one.last_outcome);
   add_time(object, "last_correction", one.last_correction_us);
@@ -46,7 +47,7 @@ std::string json_of(const ConvergerOverview& one) {
 }  // namespace
 
 bool ConvergerOverview::needs_person() const {
-  return !file_error.empty() || engine::needs_person(state, quarantined);
+  return !file_error.empty() || engine::needs_person(state, quarantined) || owing.needs_person;
 }
 
 std::vector<std::string> Overview::obstacles() const {

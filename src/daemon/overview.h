@@ -1,5 +1,7 @@
 #pragma once
 
+#include "src/engine/owing.h"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -16,13 +18,16 @@ struct ConvergerOverview {
   std::string description;
   std::string schedule;  ///< For people: `every 10s, listens on account_archived`.
   std::optional<std::chrono::milliseconds> every = {};
-  std::string state;             ///< ready, new, paused, held, failing, silent or broken.
+  /// ready, new, paused, held, failing, silent or broken; or undefined: it has no definition, and
+  /// owes something.
+  std::string state;
   std::string why;               ///< A sentence; empty while it is well.
   std::string resolve;           ///< The command that resolves it; empty: there is none.
   std::string file_error;        ///< Its file cannot be used: its last good version is in force.
   bool owned = true;             ///< By this host; otherwise another one runs it.
   bool running = false;          ///< Now, on this host.
   std::int64_t quarantined = 0;  ///< Subjects.
+  engine::Owing owing = {};      ///< Steps outside the database.
   std::optional<std::int64_t> last_pass_us = {};
   std::string last_outcome;
   std::optional<std::int64_t> last_completed_us = {};  ///< The last pass that did not fail.

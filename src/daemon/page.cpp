@@ -74,6 +74,11 @@ std::string time_cell(std::string_view label, std::optional<std::int64_t> time_u
   return fmt::format(R"(<td data-label="{}">{}</td>)", label, text);
 }
 
+/// Subjects that wait for a step outside the database, for whatever reason.
+std::int64_t owed_of(const ConvergerOverview& one) {
+  return one.owing.subjects + one.owing.unknown;
+}
+
 std::string badges(const ConvergerOverview& one) {
   const bool elsewhere = !one.owned && !one.needs_person() && one.state != "paused";
   auto text = elsewhere ? std::string(R"(<span class="badge elsewhere">on another host</span>)")
@@ -81,6 +86,10 @@ std::string badges(const ConvergerOverview& one) {
   if (one.quarantined > 0) {
     text +=
         fmt::format(R"( <span class="badge quarantined">{} quarantined</span>)", one.quarantined);
+  }
+  if (owed_of(one) > 0) {
+    text += fmt::format(R"( <span class="badge owed{}">{} owed</span>)",
+                        one.owing.matters.empty() ? "" : " late", owed_of(one));
   }
   if (one.running) text += R"( <span class="running">running</span>)";
   return text;
@@ -102,6 +111,11 @@ std::string notice(const ConvergerOverview& one) {
   if (!one.file_error.empty()) {
     text += told("its file is broken, and its last good version stays in force: " + one.file_error,
                  "converge check " + one.name);
+  }
+  for (const engine::Matter& matter : one.owing.matters) {
+    text +=
+        told(fmt::format("{}. {}{}", matter.why, matter.how, matter.resolve.empty() ? "." : ":"),
+             matter.resolve);
   }
   return text + "</article>\n";
 }

@@ -92,6 +92,10 @@ function badges(one) {
   if (one.quarantined > 0) {
     all.push(make('span', { class: 'badge quarantined' }, `${count(one.quarantined)} quarantined`));
   }
+  const owed = one.owed + (one.owed_unknown || 0);
+  if (owed > 0) {
+    all.push(make('span', { class: `badge owed${one.also ? ' late' : ''}` }, `${count(owed)} owed`));
+  }
   return all;
 }
 
@@ -111,6 +115,9 @@ function notice(one) {
     tell(card, `its file is broken, and its last good version stays in force: ${one.file_error}`,
       `converge check ${one.name}`);
   }
+  for (const { why, how, resolve } of one.also || []) {
+    tell(card, `${why}. ${how}${resolve ? ':' : '.'}`, resolve);
+  }
   return card;
 }
 
@@ -119,7 +126,7 @@ function showNotices(convergers) {
   const wanted = convergers.filter((one) => one.needs_person || one.state === 'paused');
   wanted.sort((a, b) => b.needs_person - a.needs_person);
   const told = JSON.stringify(wanted.map((one) => [one.name, one.state, one.why, one.resolve,
-    one.file_error, one.quarantined]));
+    one.file_error, one.quarantined, one.owed, one.owed_unknown, one.also]));
   if (told === noticesShown) return; // A button that somebody is about to press stays where it is.
   noticesShown = told;
   byId('notices').replaceChildren(...wanted.map(notice));
@@ -141,7 +148,7 @@ function newRow(one) {
 
 function updateRow(row, one) {
   setText(row.description, one.description || 'No description.');
-  setText(row.version, `version ${one.version.slice(0, 12)}`);
+  setText(row.version, one.version ? `version ${one.version.slice(0, 12)}` : '');
   row.state.replaceChildren(...badges(one));
   if (one.running) row.state.append(make('span', { class: 'running' }, 'running'));
   setText(row.schedule, one.schedule);

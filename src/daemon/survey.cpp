@@ -47,6 +47,15 @@ void add_memory(ConvergerOverview& one, const journal::State& state) {
   }
 }
 
+/// One that no pass can be run of.
+ConvergerOverview unusable(const std::string& name, const journal::State& state, bool broken) {
+  ConvergerOverview one;
+  one.name = name;
+  one.state = broken ? "broken" : "undefined";
+  one.owing = engine::owing_without_definition(name, state, broken);
+  return one;
+}
+
 }  // namespace
 
 std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state,
@@ -70,22 +79,26 @@ std::vector<ConvergerOverview> survey(const Passes& passes, journal::State state
     one.why = condition.why;
     one.resolve = condition.resolve;
     one.quarantined = condition.quarantined;
+    one.owing = condition.owing;
     add_memory(one, state);
     all.push_back(std::move(one));
   }
+  const auto find = [&](const std::string& name) {
+    return std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+  };
   for (const convergers::Broken& broken : passes.broken()) {
-    const auto in_force = std::find_if(all.begin(), all.end(),
-                                       [&](const auto& one) { return one.name == broken.name; });
+    const auto in_force = find(broken.name);
     if (in_force != all.end()) {
       in_force->file_error = broken.error.what();
       continue;
     }
-    ConvergerOverview one;
-    one.name = broken.name;
-    one.state = "broken";
+    ConvergerOverview one = unusable(broken.name, state, true);
     one.why = broken.error.what();
     one.resolve = "converge check " + broken.name;
     all.push_back(std::move(one));
+  }
+  for (const auto& owed : state.owed) {
+    if (find(owed.first) == all.end()) all.push_back(unusable(owed.first, state, false));
   }
   return all;
 }

@@ -229,6 +229,33 @@ BOOST_AUTO_TEST_CASE(plan_names_others_for_whom_a_run_carries_out_what_is_owed) 
              "converge: a run also carries out what is owed by archive: `converge plan archive`\n");
 }
 
+BOOST_AUTO_TEST_CASE(daemon_tells_what_nothing_carries_out_until_the_definition_is_back) {
+  std::filesystem::remove(convergers / "archive.sql");
+  const auto socket = directory / "status.sock";
+  Service daemon(*this, "status = \"unix:" + socket.string() + "\"\n" + variables);
+  const auto ask = [&](const std::string& path) {
+    return run_command({"curl", "-s", "--unix-socket", socket.string(), "http://localhost" + path})
+        .out;
+  };
+  const auto has_metric = [&](const std::string& line) {
+    return eventually([&] { return contains(ask("/metrics"), line); });
+  };
+  BOOST_TEST(has_metric("converge_owed_subjects{converger=\"archive\"} 3\n"));
+  BOOST_TEST(contains(ask("/metrics"), "converge_owed_since_timestamp_seconds{converger=\"arch"));
+  BOOST_TEST(contains(ask("/"), "<span class=\"badge undefined\">undefined</span>"));
+  BOOST_TEST(contains(ask("/api/v1/status"), "\"headline\":\"1 converger needs you\""));
+  const auto status = call({"status"});
+  BOOST_TEST(status.status == 1);
+  BOOST_TEST(contains(status.out, "carries it out while the definition is gone."), status.out);
+  BOOST_TEST(!contains(status.out, "the daemon still runs it"), status.out);
+  define_archive("-- every: 1h\n");
+  daemon.signal(SIGHUP);
+  BOOST_TEST(has_metric("converge_owed_subjects{converger=\"archive\"} 0\n"));
+  BOOST_TEST(eventually([&] { return marked() == "3"; }));
+  BOOST_TEST(call({"status"}).status == 0);
+  BOOST_TEST(daemon.stop().status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

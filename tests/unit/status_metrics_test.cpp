@@ -33,7 +33,10 @@ BOOST_FIXTURE_TEST_SUITE(status_metrics, StatusFixture)
 BOOST_AUTO_TEST_CASE(promtool_finds_nothing_to_say) {
   metrics.pass(result("archive_account", engine::PassOutcome::converged), 1200us);
   metrics.appended(300us);
-  change([](auto& overview) { overview.convergers[0].quarantined = 2; });
+  change([](auto& overview) {
+    overview.convergers[0].quarantined = 2;
+    overview.convergers[0].owing = {.subjects = 3, .since_us = 1'700'000'000'000'000};
+  });
   const auto checked =
       run_command({"promtool", "check", "metrics"}, {.input = ask("/metrics").body});
   BOOST_TEST(checked.status == 0);
@@ -66,6 +69,7 @@ BOOST_AUTO_TEST_CASE(the_present_is_told_as_it_is) {
   change([](auto& overview) {
     overview.convergers[0].state = "held";
     overview.convergers[1].quarantined = 4;
+    overview.convergers[1].owing = {.subjects = 3, .since_us = 1'600'000'000'000'000, .unknown = 2};
     overview.convergers[1].last_completed_us = 1'700'000'000'000'000;
     overview.connections_in_use = 3;
     overview.journal_bytes = 4096;
@@ -75,12 +79,18 @@ BOOST_AUTO_TEST_CASE(the_present_is_told_as_it_is) {
        {R"(converge_held{converger="archive_account"} 1)",
         R"(converge_held{converger="revoke_keys"} 0)",
         R"(converge_quarantined_subjects{converger="revoke_keys"} 4)",
+        R"(converge_owed_subjects{converger="archive_account"} 0)",
+        R"(converge_owed_subjects{converger="revoke_keys"} 3)",
+        R"(converge_owed_since_timestamp_seconds{converger="revoke_keys"} 1600000000)",
+        R"(converge_owed_unknown_subjects{converger="revoke_keys"} 2)",
         R"(converge_last_completed_pass_timestamp_seconds{converger="revoke_keys"} 1700000000)",
         R"(converge_pool_connections{state="in_use"} 3)",
         R"(converge_pool_connections{state="idle"} 1)", "converge_journal_bytes 4096",
         "converge_connected 1"}) {
     BOOST_TEST(has_line(text, line), line);
   }
+  BOOST_TEST(text.find("converge_owed_since_timestamp_seconds{converger=\"archive_account\"}") ==
+             std::string::npos);
   change([](auto& overview) { overview.convergers.pop_back(); });
   text = ask("/metrics").body;
   BOOST_TEST(text.find(R"(converge_held{converger="revoke_keys"})") == std::string::npos);

@@ -55,6 +55,18 @@ void hold(daemon::Overview& overview) {
   one.resolve = "converge release archive_account 9c1f";
 }
 
+/// As `engine::owing_of` tells it.
+void owe(daemon::Overview& overview) {
+  overview.convergers[0].owing = {
+      .subjects = 3,
+      .since_us = 1'700'000'000'000'000,
+      .matters = {{.why = "3 subjects are owed a step",
+                   .how = "To carry it out",
+                   .resolve = "run a"},
+                  {.why = "nothing carries it out", .how = "Put it back"}},
+      .needs_person = true};
+}
+
 /// Chromium on the page of a fixture.
 class Visit {
  public:
@@ -99,6 +111,36 @@ BOOST_AUTO_TEST_CASE(the_essentials_need_no_script) {
     BOOST_TEST((html.find(text) != std::string::npos), text);
   }
   BOOST_TEST((html.find("{{") == std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_owed_is_a_badge_and_told_when_it_is_late) {
+  change([](auto& overview) {
+    owe(overview);
+    overview.convergers[1].owing = {.subjects = 1, .since_us = 1};
+  });
+  const auto html = ask("/").body;
+  for (const auto* text :
+       {"<h1 id=\"headline\" aria-live=\"polite\">1 converger needs you</h1>",
+        "<p>3 subjects are owed a step. To carry it out:</p><div class=\"command\"><code>run a",
+        "<p>nothing carries it out. Put it back.</p>",
+        "<span class=\"badge owed late\">3 owed</span>",
+        "<span class=\"badge owed\">1 owed</span>"}) {
+    BOOST_TEST((html.find(text) != std::string::npos), text);
+  }
+  const auto one = parse(ask("/api/v1/status").body)->getArray("convergers")->getObject(0);
+  BOOST_TEST(one->getValue<int>("owed") == 3);
+  BOOST_TEST(one->getValue<std::string>("owed_since") == "2023-11-14T22:13:20.000000Z");
+  BOOST_TEST(one->getValue<bool>("needs_person"));
+  BOOST_TEST(one->getArray("also")->getObject(0)->getValue<std::string>("resolve") == "run a");
+}
+
+BOOST_AUTO_TEST_CASE(a_browser_shows_what_is_owed) {
+  change(owe);
+  Visit(*this,
+        {"wait:document.querySelector('#convergers .badge.owed.late').textContent === '3 owed'",
+         "wait:document.querySelector('.notice .command code').textContent === 'run a'",
+         "wait:document.querySelector('.notice').textContent.includes('Put it back.')"})
+      .succeeds();
 }
 
 BOOST_AUTO_TEST_CASE(the_headline_says_how_it_is) {
