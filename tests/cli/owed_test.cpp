@@ -229,6 +229,26 @@ BOOST_AUTO_TEST_CASE(plan_names_others_for_whom_a_run_carries_out_what_is_owed) 
              "converge: a run also carries out what is owed by archive: `converge plan archive`\n");
 }
 
+BOOST_AUTO_TEST_CASE(run_tells_of_what_it_cannot_carry_out) {
+  std::filesystem::remove(convergers / "archive.sql");
+  define("idle",
+         "-- find:\nselect 1 as id;\n-- step: nothing\n"
+         "select id from subject where false;\n");
+  for (const Words& words : {Words{"run"}, Words{"run", "idle"}, Words{"plan"}}) {
+    const auto result = call(words);
+    BOOST_TEST(result.status == 0);
+    BOOST_TEST(contains(result.err,
+                        "converge: steps outside the database are owed by archive, which has no "
+                        "definition\n"),
+               result.err);
+  }
+  BOOST_TEST(service.log().empty());
+  BOOST_TEST(ask_journal("select count(*) from owed") == "3");
+  define_archive("-- every: never\n");
+  BOOST_TEST(call({"run"}).err == "");
+  BOOST_TEST(marked() == "3");
+}
+
 BOOST_AUTO_TEST_CASE(daemon_tells_what_nothing_carries_out_until_the_definition_is_back) {
   std::filesystem::remove(convergers / "archive.sql");
   const auto socket = directory / "status.sock";
