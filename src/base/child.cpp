@@ -1,5 +1,6 @@
 #include "src/base/child.h"
 
+#include "src/base/child_start.h"
 #include "src/base/clock.h"
 #include "src/base/descriptor.h"
 #include "src/base/error.h"
@@ -13,7 +14,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,16 +33,6 @@ constexpr int kReadsAtEnd = 16;           // What is left in a pipe fits into on
   throw Error(ErrorKind::failure, fmt::format("{}: {}", what, system_reason(error_number)));
 }
 
-// Above 2, so that moving it to 0, 1 or 2 in the child never overwrites another.
-Descriptor above_standard(int number) {
-  if (number < 0) fail("cannot make a pipe for a program", errno);
-  Descriptor original(number);
-  if (number > STDERR_FILENO) return original;
-  Descriptor moved(fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-  if (moved.number() < 0) fail("cannot make a pipe for a program", errno);
-  return moved;
-}
-
 Descriptor input_file(const std::string& input) {
   auto file = above_standard(memfd_create("converge-input", MFD_CLOEXEC));
   for (std::string_view rest = input; !rest.empty();) {
@@ -53,27 +43,6 @@ Descriptor input_file(const std::string& input) {
   }
   lseek(file.number(), 0, SEEK_SET);
   return file;
-}
-
-struct Pipe {
-  Descriptor reader;
-  Descriptor writer;
-};
-
-Pipe make_pipe() {
-  std::array<int, 2> ends = {-1, -1};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) fail("cannot make a pipe for a program", errno);
-  Descriptor writer(ends[1]);
-  Pipe pipe{.reader = above_standard(ends[0]), .writer = above_standard(writer.release())};
-  fcntl(pipe.reader.number(), F_SETFL, O_NONBLOCK);
-  return pipe;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
 }
 
 std::vector<std::string> environment_for(const ChildRequest& request) {
@@ -91,54 +60,18 @@ std::vector<std::string> environment_for(const ChildRequest& request) {
   return entries;
 }
 
-// How a child differs from its parent, as posix_spawn wants it.
-class Preparations {
- public:
-  Preparations(int input, int output) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    sigset_t signals;
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes_, &signals);
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes_, &signals);
-  }
-  ~Preparations() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-  Preparations(const Preparations&) = delete;
-  Preparations& operator=(const Preparations&) = delete;
-
-  pid_t start(const ChildRequest& request) const {
-    auto arguments = request.arguments;
-    auto environment = environment_for(request);
-    pid_t child = 0;
-    const int error = posix_spawnp(&child, arguments.front().c_str(), &actions_, &attributes_,
-                                   pointers(arguments).data(), pointers(environment).data());
-    if (error != 0) fail(fmt::format("cannot run {}", printable(arguments.front())), error);
-    return child;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
-
 // A child from its start to its end.
 class Child {
  public:
   explicit Child(const ChildRequest& request) : limit_(request.output_limit) {
     const auto input = input_file(request.input);
-    auto pipe = make_pipe();
-    child_ = Preparations(input.number(), pipe.writer.number()).start(request);
+    ChildPipe pipe;
+    fcntl(pipe.reader.number(), F_SETFL, O_NONBLOCK);
+    child_ = start_child({.arguments = request.arguments,
+                          .environment = environment_for(request),
+                          .input = input.number(),
+                          .output = pipe.writer.number(),
+                          .guard = guard_.descriptor()});
     reader_ = std::move(pipe.reader);
     // The C library of Debian 12 declares pidfd_open for C alone.
     end_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
@@ -166,6 +99,7 @@ class Child {
   int kill_and_reap();
 
   std::size_t limit_;
+  ChildGuard guard_;
   pid_t child_ = 0;
   Descriptor reader_;
   Descriptor end_;
@@ -208,6 +142,7 @@ bool Child::wait(Clock::time_point until, const std::atomic<bool>* abandon) {
 
 int Child::kill_and_reap() {
   send(SIGKILL);
+  kill(child_, SIGKILL);  // It may have gone to another group, and is waited for all the same.
   int status = 0;
   pid_t reaped = 0;
   do {
@@ -238,6 +173,7 @@ ChildEnd Child::finish() {
 ChildEnd run_child(const ChildRequest& request, milliseconds timeout,
                    const std::atomic<bool>* abandon) {
   const auto deadline = Clock::now() + timeout;
+  // Lives and dies in this one thread, whose end would be the program's.
   Child child(request);
   const bool ended = child.wait(deadline, abandon);
   const bool late = Clock::now() >= deadline;

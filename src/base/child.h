@@ -39,8 +39,9 @@ struct ChildEnd {
 /// It gets no descriptor but 0, 1 and 2, a process group of its own, and signals as they are by
 /// default. At the deadline, or soon after `abandon` was set, the group is sent SIGTERM and 200 ms
 /// later SIGKILL. However it ends, the group is then killed: what it left behind in it does not
-/// stay. Output is read to the end without being kept. Input is a file in memory: a program that
-/// does not read it harms nobody.
+/// stay. Nor does any of it when this process dies meanwhile, whatever kills it (`ChildGuard` says
+/// how, and what escapes). Output is read to the end without being kept. Input is a file in memory:
+/// a program that does not read it harms nobody.
 ///
 /// Throws `Error{failure}` when the program cannot be started; it has done nothing then.
 ChildEnd run_child(const ChildRequest& request, std::chrono::milliseconds timeout,
