@@ -34,9 +34,6 @@ void judge(Answer& answer, const ChildEnd& end, const OutsideSection& section,
       answer.message = fmt::format("the program did not end within {}", format_duration(timeout));
       answer.hint = "Give it more time with `timeout`, or let it do less at once.";
       break;
-    case ChildEnd::Kind::abandoned:
-      answer.message = "the program was stopped, as converge was";
-      break;
     case ChildEnd::Kind::unknown:
       answer.message = "the system did not tell how the program ended";
       answer.hint = "Start converge with SIGCHLD not ignored.";
@@ -101,7 +98,7 @@ Answer ExecStep::attempt(const engine::SubjectRow& subject,
   Answer answer;
   const auto start = Clock::now();
   try {
-    auto end = run_child(request, context.timeout, context.abandon);
+    auto end = run_child(request, context.timeout);
     judge(answer, end, section_, context.timeout);
     answer.output = std::move(end.output);
   } catch (const Error& error) {

@@ -151,9 +151,8 @@ HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>(std
 
 HttpClient::~HttpClient() = default;
 
-HttpResponse HttpClient::send(const HttpRequest& request, std::chrono::milliseconds timeout,
-                              const std::atomic<bool>* abandon) const {
-  return state_->send(request, {timeout, state_->options().idle_timeout, abandon});
+HttpResponse HttpClient::send(const HttpRequest& request, std::chrono::milliseconds timeout) const {
+  return state_->send(request, {timeout, state_->options().idle_timeout});
 }
 
 void HttpClient::close_idle() const { state_->pool().clear(); }

@@ -69,8 +69,6 @@ Descriptor connect_to(const std::string& host, std::uint16_t port, const HttpDea
     const auto share = deadline.left() / static_cast<int>(addresses.size() - index);
     try {
       return connect_to_one(*addresses[index], deadline.within(share, "connecting"));
-    } catch (const HttpAbandoned&) {
-      throw;
     } catch (const HttpError&) {  // The next address may do; the last one says why not.
     }
   }

@@ -9,13 +9,12 @@
 namespace converge::convergers {
 namespace {
 
-/// How long it may take to notice that a call is abandoned.
-constexpr std::chrono::milliseconds kSlice{50};
+constexpr std::chrono::hours kLongest{1};  // What poll(2) can be asked for, and more than idle.
 
 }  // namespace
 
-HttpDeadline::HttpDeadline(Milliseconds total, Milliseconds idle, const std::atomic<bool>* abandon)
-    : end_(Clock::now() + total), length_(total), idle_(idle), abandon_(abandon) {}
+HttpDeadline::HttpDeadline(Milliseconds total, Milliseconds idle)
+    : end_(Clock::now() + total), length_(total), idle_(idle) {}
 
 HttpDeadline HttpDeadline::within(Milliseconds limit, std::string doing) const {
   HttpDeadline phase = *this;
@@ -52,14 +51,11 @@ void HttpDeadline::wait(int socket, short events) const {
   const auto idle_end = Clock::now() + idle_;
   const auto end = std::min(end_, idle_end);
   for (;;) {
-    if (abandon_ != nullptr && *abandon_) {
-      throw HttpAbandoned(ErrorKind::transient, "abandoned, because the pass ends");
-    }
     const auto now = Clock::now();
     if (now >= end) throw_expired(idle_end < end_);
-    const auto slice = std::min(std::chrono::ceil<Milliseconds>(end - now), kSlice);
+    const auto wait = std::min<Milliseconds>(std::chrono::ceil<Milliseconds>(end - now), kLongest);
     pollfd polled{.fd = socket, .events = events, .revents = 0};
-    const int ready = poll(&polled, 1, static_cast<int>(slice.count()));
+    const int ready = poll(&polled, 1, static_cast<int>(wait.count()));
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) {
       throw HttpError(ErrorKind::transient, "poll: " + system_reason(errno));

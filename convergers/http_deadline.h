@@ -3,25 +3,18 @@
 #include "convergers/http_client.h"
 #include "src/base/clock.h"
 
-#include <atomic>
 #include <chrono>
 #include <string>
 
 namespace converge::convergers {
-
-/// Somebody has set the flag that says that nobody waits any longer.
-class HttpAbandoned : public HttpError {
- public:
-  using HttpError::HttpError;
-};
 
 /// How long one HTTP call may wait.
 class HttpDeadline {
  public:
   using Milliseconds = std::chrono::milliseconds;
 
-  /// From now on: at most `total`, and never `idle` without progress. `abandon` may be null.
-  HttpDeadline(Milliseconds total, Milliseconds idle, const std::atomic<bool>* abandon);
+  /// From now on: at most `total`, and never `idle` without progress.
+  HttpDeadline(Milliseconds total, Milliseconds idle);
 
   /// The same for a phase that may take no more than `limit` and is called `doing` in errors.
   HttpDeadline within(Milliseconds limit, std::string doing) const;
@@ -33,7 +26,7 @@ class HttpDeadline {
   Milliseconds left() const;
 
   /// Waits until a socket is ready for one of `events` (poll(2)). Throws `HttpError` when time is
-  /// over, or the call abandoned. Each call counts as progress since the one before.
+  /// over. Each call counts as progress since the one before.
   void wait(int socket, short events) const;
 
  private:
@@ -44,7 +37,6 @@ class HttpDeadline {
   Milliseconds idle_;
   std::string doing_;
   std::string hint_;
-  const std::atomic<bool>* abandon_;
 };
 
 }  // namespace converge::convergers

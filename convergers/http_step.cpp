@@ -97,7 +97,7 @@ Answer HttpStep::attempt(const engine::SubjectRow& subject,
   Answer answer;
   const auto start = Clock::now();
   try {
-    judge(answer, client_->send(request, context.timeout, context.abandon), redactor);
+    judge(answer, client_->send(request, context.timeout), redactor);
   } catch (const HttpError& error) {
     answer.in_doubt = error.in_doubt;
     answer.message = redactor.redact(error.what());

@@ -25,7 +25,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kMercy{200};       // Between SIGTERM and SIGKILL.
-constexpr milliseconds kAttention{50};    // How soon `abandon` is seen.
 constexpr milliseconds kWithoutPidfd{5};  // Where the kernel does not tell of an end.
 constexpr int kReadsAtEnd = 16;           // What is left in a pipe fits into one or two.
 
@@ -84,7 +83,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   // Reads output until the program has ended or the time is over; whether it has ended.
-  bool wait(Clock::time_point until, const std::atomic<bool>* abandon);
+  bool wait(Clock::time_point until);
   void send(int signal) const { kill(-child_, signal); }
   // Kills what is left of the group, and tells how the program itself ended.
   ChildEnd finish();
@@ -123,12 +122,11 @@ bool Child::read_once() {
   return true;
 }
 
-bool Child::wait(Clock::time_point until, const std::atomic<bool>* abandon) {
+bool Child::wait(Clock::time_point until) {
   while (!has_ended()) {
-    if (abandon != nullptr && abandon->load()) return false;
     const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
     if (left.count() <= 0) return false;
-    const auto look = end_.number() < 0 ? kWithoutPidfd : abandon != nullptr ? kAttention : left;
+    const auto look = end_.number() < 0 ? kWithoutPidfd : left;
     std::array<pollfd, 2> events = {{{.fd = reader_.number(), .events = POLLIN, .revents = 0},
                                      {.fd = end_.number(), .events = POLLIN, .revents = 0}}};
     const auto timeout = std::min({left, look, milliseconds(60'000)});
@@ -170,19 +168,17 @@ ChildEnd Child::finish() {
 
 }  // namespace
 
-ChildEnd run_child(const ChildRequest& request, milliseconds timeout,
-                   const std::atomic<bool>* abandon) {
+ChildEnd run_child(const ChildRequest& request, milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   // Lives and dies in this one thread, whose end would be the program's.
   Child child(request);
-  const bool ended = child.wait(deadline, abandon);
-  const bool late = Clock::now() >= deadline;
+  const bool ended = child.wait(deadline);
   if (!ended) {
     child.send(SIGTERM);
-    child.wait(Clock::now() + kMercy, nullptr);
+    child.wait(Clock::now() + kMercy);
   }
   auto end = child.finish();
-  if (!ended) end.kind = late ? ChildEnd::Kind::late : ChildEnd::Kind::abandoned;
+  if (!ended) end.kind = ChildEnd::Kind::late;
   return end;
 }
 

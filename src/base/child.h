@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -25,7 +24,6 @@ struct ChildEnd {
     exited,     ///< By itself, with `status`.
     signalled,  ///< By the signal `status`.
     late,       ///< It was killed at the deadline.
-    abandoned,  ///< It was killed because nobody waits any more.
     unknown,    ///< It has ended, and the system did not tell how: SIGCHLD is ignored.
   };
   Kind kind = Kind::unknown;
@@ -37,14 +35,13 @@ struct ChildEnd {
 /// Runs a program and waits for its end, at most as long as `timeout`.
 ///
 /// It gets no descriptor but 0, 1 and 2, a process group of its own, and signals as they are by
-/// default. At the deadline, or soon after `abandon` was set, the group is sent SIGTERM and 200 ms
-/// later SIGKILL. However it ends, the group is then killed: what it left behind in it does not
-/// stay. Nor does any of it when this process dies meanwhile, whatever kills it (`ChildGuard` says
-/// how, and what escapes). Output is read to the end without being kept. Input is a file in memory:
-/// a program that does not read it harms nobody.
+/// default. At the deadline the group is sent SIGTERM and 200 ms later SIGKILL. However it ends,
+/// the group is then killed: what it left behind in it does not stay. Nor does any of it when this
+/// process dies meanwhile, whatever kills it (`ChildGuard` says how, and what escapes). Output is
+/// read to the end without being kept. Input is a file in memory: a program that does not read it
+/// harms nobody.
 ///
 /// Throws `Error{failure}` when the program cannot be started; it has done nothing then.
-ChildEnd run_child(const ChildRequest& request, std::chrono::milliseconds timeout,
-                   const std::atomic<bool>* abandon = nullptr);
+ChildEnd run_child(const ChildRequest& request, std::chrono::milliseconds timeout);
 
 }  // namespace converge

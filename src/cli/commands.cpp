@@ -109,8 +109,9 @@ constexpr std::array kCommands = {
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"
-            "SIGTERM and SIGINT let the chunks in flight end; a second one abandons them, and the\n"
-            "next command that acts settles what they had begun. SIGHUP reads the configuration\n"
+            "SIGTERM and SIGINT let chunks, requests and programs in flight end, each within its\n"
+            "`timeout`; a second one ends the process at once, with its programs, and the next\n"
+            "command that acts settles what they had begun. SIGHUP reads the configuration\n"
             "and the definitions again; a broken file leaves its last good version in force.\n"
             "Exit status 70: something did not come back, and the service manager should restart.",
             define_daemon},

@@ -2,7 +2,6 @@
 
 #include "src/engine/subjects.h"
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -60,9 +59,8 @@ struct Answer {
 
 /// What an attempt is given beside its subject.
 struct AttemptContext {
-  std::string key;                             ///< The same for each attempt for one inconsistency.
-  std::chrono::milliseconds timeout;           ///< Of the whole attempt.
-  const std::atomic<bool>* abandon = nullptr;  ///< When set, a call that waits gives up soon.
+  std::string key;                    ///< The same for each attempt for one inconsistency.
+  std::chrono::milliseconds timeout;  ///< Of the whole attempt.
 };
 
 /// A step outside the database: what it sends, and how it is sent. Immutable and thread-safe.

@@ -3,20 +3,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 namespace {
 
 using namespace converge::tests;
-
-/// That the process is gone whose number is in the file; who is to reap it does not matter.
-bool is_gone(const std::filesystem::path& file) {
-  std::ifstream stat("/proc/" + lines(read_text(file)).front() + "/stat");
-  std::string text;
-  return !std::getline(stat, text) || contains(text, ") Z ");
-}
 
 struct OutsideCommand : Outside {
   /// That `check` refuses the section: where, why and with a hint.
@@ -174,20 +165,13 @@ BOOST_AUTO_TEST_CASE(end_of_a_program_is_told_although_sigchld_was_ignored) {
 }
 
 BOOST_AUTO_TEST_CASE(program_dies_with_converge_and_so_does_what_it_started) {
-  const auto script =
-      directory.write("script",
-                      "#!/bin/sh\nsleep 1000 & echo $! > \"$1/started\"; echo $$ > \"$1/program\"\n"
-                      "mv \"$1/program\" \"$1/both\"; wait\n");
-  std::filesystem::permissions(script, std::filesystem::perms{0755});
-  define("archive", archiver("-- timeout: 10m\n-- pass_timeout: 20m\n") + "-- exec: tell\n--   " +
-                        script.string() + " " + directory.path().string() + " {id}\n");
+  define_sleeper("");
   auto run = start({"run", "archive"});
-  BOOST_REQUIRE(eventually([&] { return std::filesystem::exists(directory / "both"); }));
-  BOOST_TEST(!is_gone(directory / "both"));
+  BOOST_REQUIRE(sleeps());
   run.kill(SIGKILL);
   BOOST_TEST(run.wait().signal == SIGKILL);
-  BOOST_TEST(eventually([&] { return is_gone(directory / "both"); }));
-  BOOST_TEST(eventually([&] { return is_gone(directory / "started"); }));
+  BOOST_TEST(eventually([&] { return is_gone("program"); }));
+  BOOST_TEST(eventually([&] { return is_gone("started"); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

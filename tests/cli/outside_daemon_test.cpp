@@ -111,6 +111,19 @@ BOOST_AUTO_TEST_CASE(what_this_host_owes_is_carried_out_whoever_owns_the_converg
   BOOST_TEST(other.stop().status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(second_sigterm_ends_a_program_at_once) {
+  define_sleeper("-- every: 1h\n");
+  Service daemon(*this, settings());
+  BOOST_REQUIRE(sleeps());
+  daemon.signal(SIGTERM);
+  BOOST_TEST(eventually([&] { return daemon.manager().has_told("STOPPING=1"); }));
+  BOOST_TEST(sleeps());
+  daemon.signal(SIGTERM);
+  BOOST_TEST(daemon.wait().status == 1);
+  BOOST_TEST(eventually([&] { return is_gone("program"); }));
+  BOOST_TEST(eventually([&] { return is_gone("started"); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

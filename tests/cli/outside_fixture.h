@@ -5,6 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace converge::tests {
@@ -28,6 +30,27 @@ struct Outside : Cli {
                           "--   Authorization: Bearer ${TOKEN}\n\n"
                           "-- step: mark\ninsert into mark select id from subject "
                           "returning account_id;\n");
+  }
+  /// A converger whose program does not end, nor does what it starts.
+  void define_sleeper(const std::string& settings) const {
+    const auto script = directory.write(
+        "script",
+        "#!/bin/sh\nsleep 1000 & echo $! > \"$1/started\"; echo $$ > \"$1/program.new\"\n"
+        "mv \"$1/program.new\" \"$1/program\"; wait\n");
+    std::filesystem::permissions(script, std::filesystem::perms{0755});
+    define("archive", archiver(settings + "-- timeout: 10m\n-- pass_timeout: 20m\n") +
+                          "-- exec: tell\n--   " + script.string() + " " +
+                          directory.path().string() + " {id}\n");
+  }
+  bool sleeps() const {
+    return eventually([&] { return std::filesystem::exists(directory / "program"); }) &&
+           !is_gone("program") && !is_gone("started");
+  }
+  /// Whether the process has ended whose number is in the file, reaped or not.
+  bool is_gone(const std::string& file) const {
+    std::ifstream stat("/proc/" + lines(read_text(directory / file)).front() + "/stat");
+    std::string text;
+    return !std::getline(stat, text) || contains(text, ") Z ");
   }
   /// How often the step after the call was taken.
   std::string marked() const { return sql("select count(*) from mark"); }

@@ -7,13 +7,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
 #include <csignal>
 #include <fcntl.h>
 #include <memory>
 #include <string>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 
 namespace converge::convergers {
@@ -29,14 +27,12 @@ struct Script {
   }
 
   engine::Answer run(const std::string& arguments = "", std::chrono::milliseconds timeout = 20s,
-                     const std::atomic<bool>* abandon = nullptr,
                      const std::string& more = "") const {
     const auto steps =
         make_outside_steps(tests::define_outside("-- exec: tell\n--   " + path.string() + " " +
                                                  arguments + "\n" + more),
                            {});
-    return steps.front()->attempt(subject.row(),
-                                  {.key = "k-1", .timeout = timeout, .abandon = abandon});
+    return steps.front()->attempt(subject.row(), {.key = "k-1", .timeout = timeout});
   }
   std::string written(const std::string& name) const { return tests::read_text(directory / name); }
   // What the script says of itself in the file `pid`: process `$1` of this host.
@@ -77,7 +73,7 @@ BOOST_AUTO_TEST_CASE(other_status_is_a_failure) {
   BOOST_TEST(answer.status == "exit 3");
   BOOST_TEST(answer.message == "the program ended with status 3, expected is 0");
   BOOST_TEST(answer.output == "no\n");
-  BOOST_TEST(Script("exit 3").run("", 20s, nullptr, "-- expect: 0, 3\n").succeeded);
+  BOOST_TEST(Script("exit 3").run("", 20s, "-- expect: 0, 3\n").succeeded);
 }
 
 BOOST_AUTO_TEST_CASE(death_by_signal_is_a_failure) {
@@ -198,19 +194,6 @@ BOOST_AUTO_TEST_CASE(program_may_tidy_up_when_it_is_late) {
   const auto answer = script.run("", 300ms);
   BOOST_TEST(answer.in_doubt);
   BOOST_TEST(answer.output == "begun\ntidy\n");
-}
-
-BOOST_AUTO_TEST_CASE(abandoned_program_is_killed) {
-  const Script script("echo $$ > \"$(dirname \"$0\")/pid\"; exec sleep 1000");
-  std::atomic<bool> abandon = false;
-  std::jthread stopper([&] {
-    tests::eventually([&] { return std::filesystem::exists(script.directory / "pid"); });
-    abandon = true;
-  });
-  const auto answer = script.run("", 60s, &abandon);
-  BOOST_TEST(answer.in_doubt);
-  BOOST_TEST(answer.message == "the program was stopped, as converge was");
-  BOOST_TEST(script.is_gone());
 }
 
 BOOST_AUTO_TEST_CASE(program_may_close_its_output) {

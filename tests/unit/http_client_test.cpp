@@ -216,24 +216,6 @@ BOOST_AUTO_TEST_CASE(server_that_trickles_ends_at_the_timeout) {
   BOOST_TEST(failure.message == "no whole answer within 120ms");
 }
 
-BOOST_AUTO_TEST_CASE(call_ends_when_it_is_abandoned) {
-  StateMachine service;
-  service.fault("kind=stall");
-  std::atomic<bool> abandon = false;
-  const auto client = direct();
-  std::jthread stopper([&] {
-    while (service.log().empty()) std::this_thread::yield();
-    abandon = true;
-  });
-  try {
-    client.send(post(service.url("/x")), std::chrono::hours{1}, &abandon);
-    BOOST_ERROR("there was no answer to return");
-  } catch (const HttpError& error) {
-    BOOST_TEST(error.what() == "abandoned, because the pass ends");
-    BOOST_TEST(error.in_doubt);
-  }
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
