@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace converge::convergers {
 namespace {
 
@@ -42,6 +44,32 @@ void judge(Answer& answer, const ChildEnd& end, const OutsideSection& section,
   answer.in_doubt = true;
 }
 
+// After this argument the others are no options to a program.
+bool ends_options(const Pieces& argument) {
+  std::string text;
+  const bool is_text = std::all_of(argument.begin(), argument.end(),
+                                   [](const auto& piece) { return piece.is_text(); });
+  for (const Piece& piece : argument) text += piece.text;
+  return is_text && text == "--";
+}
+
+// Data must not become an option of the program: `--admin` for the name of an account.
+void require_no_option(const Pieces& argument, const Rendering& rendering) {
+  const auto first = std::find_if(argument.begin(), argument.end(), [&](const Piece& piece) {
+    return !render({piece}, rendering).empty();
+  });
+  if (first == argument.end() || first->kind != Piece::Kind::column) return;
+  const auto place = rendering.subject.place(first->text);
+  if (place && is_number(rendering.subject.type(*place))) return;
+  if (!render({*first}, rendering).starts_with('-')) return;
+  throw Error(ErrorKind::failure,
+              fmt::format("column {} begins with -, and stands at the beginning of an argument",
+                          printable(first->text)),
+              fmt::format("The program could take it for an option: write it behind one, such as "
+                          "`--{0}={{{0}}}`, or put an argument `--` before it.",
+                          printable(first->text)));
+}
+
 }  // namespace
 
 ExecStep::ExecStep(OutsideSection section, std::string converger, std::string path,
@@ -61,7 +89,12 @@ void ExecStep::require(const std::vector<std::string>& columns) const {
 std::vector<std::string> ExecStep::arguments_for(const Rendering& rendering) const {
   std::vector<std::string> arguments;
   try {
-    for (const Pieces& argument : arguments_) arguments.push_back(render(argument, rendering));
+    bool options = true;
+    for (const Pieces& argument : arguments_) {
+      if (options) require_no_option(argument, rendering);
+      options = options && !ends_options(argument);
+      arguments.push_back(render(argument, rendering));
+    }
   } catch (const Error& error) {
     throw error.within("exec " + section_.title);
   }

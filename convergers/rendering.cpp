@@ -182,13 +182,17 @@ void require_known(const Pieces& pieces, const std::vector<std::string>& columns
   }
 }
 
+bool is_number(std::uint32_t type) {
+  return std::find(kNumbers.begin(), kNumbers.end(), type) != kNumbers.end();
+}
+
 std::string json_of(std::optional<std::string_view> value, std::uint32_t type) {
   if (!value) return "null";
   if (type == kBool) return *value == "t" ? "true" : "false";
   const bool json = std::find(kJson.begin(), kJson.end(), type) != kJson.end();
   // NaN and Infinity are numbers to PostgreSQL, and none to JSON.
-  const bool number = std::find(kNumbers.begin(), kNumbers.end(), type) != kNumbers.end() &&
-                      value->find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+  const bool number =
+      is_number(type) && value->find_first_not_of("0123456789+-.eE") == std::string_view::npos;
   if (!json && !number) return json_string(*value);
   // Line breaks in JSON are blanks between its parts, and what reads it line by line wants none.
   std::string text(*value);

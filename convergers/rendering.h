@@ -39,6 +39,9 @@ void require_origin(const Pieces& url, const Variables& variables);
 void require_known(const Pieces& pieces, const std::vector<std::string>& columns,
                    const Variables& variables, const std::string& path, const std::string& what);
 
+/// Whether that oid is a type of numbers.
+bool is_number(std::uint32_t type);
+
 /// A value of a column as JSON: numbers, booleans and what is JSON already as they are, null as
 /// `null`, all else as a string. `type` is its oid.
 std::string json_of(std::optional<std::string_view> value, std::uint32_t type);

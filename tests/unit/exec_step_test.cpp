@@ -118,6 +118,25 @@ BOOST_AUTO_TEST_CASE(null_in_an_argument_is_refused) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(value_never_becomes_an_option) {
+  Script script("echo \"$@\"");
+  script.subject = {{"id", "-7", 20}, {"name", "--admin"}, {"empty", ""}};
+  for (const char* arguments :
+       {"{name}", "a {name}", "'{name}'", "{empty}{name}", "a{empty} {name}x"}) {
+    BOOST_TEST_CONTEXT(arguments) {
+      BOOST_CHECK_EXCEPTION(script.run(arguments), Error, [](const Error& error) {
+        return error.kind() == ErrorKind::failure &&
+               std::string(error.what()) ==
+                   "exec tell: column name begins with -, and stands at the beginning of an "
+                   "argument" &&
+               error.hint().find("`--name={name}`") != std::string::npos;
+      });
+    }
+  }
+  BOOST_TEST(script.run("{id} --name={name} '' -- {name}").output ==
+             "-7 --name=--admin  -- --admin\n");
+}
+
 BOOST_AUTO_TEST_CASE(key_is_in_the_environment) {
   BOOST_REQUIRE(setenv("CONVERGE_IDEMPOTENCY_KEY", "not this", 1) == 0);
   BOOST_TEST(Script("echo $CONVERGE_IDEMPOTENCY_KEY $CONVERGE_CONVERGER ${PATH:+path}\n"
