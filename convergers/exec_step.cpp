@@ -4,6 +4,8 @@
 #include "src/base/child.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/program_path.h"
 #include "src/base/shell.h"
 #include "src/base/text.h"
 
@@ -81,8 +83,25 @@ ExecStep::ExecStep(OutsideSection section, std::string converger, std::string pa
       arguments_(std::move(arguments)) {}
 
 void ExecStep::require(const std::vector<std::string>& columns) const {
+  require_trusted_program();
   for (const Pieces& argument : arguments_) {
     require_known(argument, columns, Variables(), path_, "exec " + section_.title);
+  }
+}
+
+void ExecStep::require_trusted_program() const {
+  const Pieces& program = arguments_.front();
+  std::string name;
+  for (const Piece& piece : program) name += piece.text;
+  const auto path = find_program(name);
+  if (!path) return;
+  try {
+    require_trusted(*path);
+  } catch (const Error& error) {
+    const Piece& first = program.front();
+    const auto place = fmt::format("{}:{}:{}", path_, first.line, first.column);
+    throw Error(ErrorKind::failure,
+                fmt::format("{}: exec {}: {}", place, section_.title, error.what()), error.hint());
   }
 }
 

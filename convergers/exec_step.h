@@ -28,6 +28,9 @@ class ExecStep : public engine::OutsideStep {
                          const engine::AttemptContext& context) const override;
 
  private:
+  /// That nobody else could have written it. One that is not here is an attempt's failure: a
+  /// definition may be checked on another host than it runs on.
+  void require_trusted_program() const;
   std::vector<std::string> arguments_for(const Rendering& rendering) const;
   std::string command_line(const Rendering& rendering) const;
 

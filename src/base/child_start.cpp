@@ -1,6 +1,7 @@
 #include "src/base/child_start.h"
 
 #include "src/base/error.h"
+#include "src/base/program_path.h"
 #include "src/base/text.h"
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <iterator>
-#include <string_view>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,8 +21,7 @@ namespace converge {
 namespace {
 
 constexpr int kFailure = STDERR_FILENO + 1;  // In a child, until it is a program.
-// As execvp(3) has them.
-constexpr std::string_view kDefaultPath = "/bin:/usr/bin";
+// After which execvp(3) looks elsewhere.
 constexpr std::array<int, 6> kNotHere = {ENOENT, ENOTDIR, EACCES, ESTALE, ENODEV, ETIMEDOUT};
 
 [[noreturn]] void fail(const std::string& what, int error_number) {
@@ -81,26 +80,10 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-// Where a program may be, as execvp(3) looks for it.
-std::vector<std::string> places_of(const std::string& program) {
-  if (program.find('/') != std::string::npos) return {program};
-  const char* set = std::getenv("PATH");
-  std::string_view path = set != nullptr ? set : kDefaultPath;
-  std::vector<std::string> places;
-  for (bool more = true; more;) {
-    const auto colon = path.find(':');
-    const auto directory = path.substr(0, colon);
-    places.push_back(fmt::format("{}/{}", directory.empty() ? "." : directory, program));
-    more = colon != std::string_view::npos;
-    path.remove_prefix(more ? colon + 1 : path.size());
-  }
-  return places;
-}
-
 // All that a child needs, made before it is there: it shares our memory until it is a program.
 struct Preparations {
   explicit Preparations(const ChildStart& start)
-      : places(places_of(start.arguments.front())),
+      : places(program_places(start.arguments.front())),
         argument_texts(start.arguments),
         environment_texts(start.environment),
         arguments(pointers(argument_texts)),

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <string>
 
 namespace {
@@ -162,6 +163,25 @@ BOOST_AUTO_TEST_CASE(end_of_a_program_is_told_although_sigchld_was_ignored) {
   const auto run = call({"run", "archive"});
   BOOST_TEST(run.status == 0, run.err);
   BOOST_TEST(ask_journal("select distinct status, outcome from attempt") == "exit 3|committed");
+}
+
+BOOST_AUTO_TEST_CASE(program_that_others_may_write_is_not_run) {
+  const auto script = directory.write("script", "#!/bin/sh\ntouch \"$1/ran\"\n");
+  std::filesystem::permissions(script, std::filesystem::perms{0777});
+  const std::string exec =
+      "-- exec: tell\n--   " + script.string() + " " + directory.path().string() + " {id}\n";
+  const std::string others =
+      "exec tell: " + script.string() + " is writable by others than its owner (mode 0777)";
+  require_refused(exec, "4:6", others);
+  define("archive", archiver("") + exec);
+  const auto run = call({"run", "archive"});
+  BOOST_TEST(run.status == 1);
+  BOOST_TEST(contains(run.err, others), run.err);
+  BOOST_TEST(contains(run.err, "converge: hint: Run: chmod go-w " + script.string()), run.err);
+  BOOST_TEST(left_to_do() != "0");
+  std::filesystem::permissions(script, std::filesystem::perms{0755});
+  BOOST_TEST(call({"run", "archive"}).status == 0);
+  BOOST_TEST(std::filesystem::exists(directory / "ran"));
 }
 
 BOOST_AUTO_TEST_CASE(program_dies_with_converge_and_so_does_what_it_started) {

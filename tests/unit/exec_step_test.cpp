@@ -49,6 +49,30 @@ struct Script {
       {"id", "7", 20}, {"label", "Zoë \"x\" $(id);"}, {"paid", "t", 16}, {"note", std::nullopt}};
 };
 
+// The message of what is thrown as a failure with a hint; else empty.
+template <typename Action>
+std::string refused(const Action& action) {
+  try {
+    action();
+    return "";
+  } catch (const Error& error) {
+    BOOST_TEST((error.kind() == ErrorKind::failure));
+    BOOST_TEST(!error.hint().empty());
+    return error.what();
+  }
+}
+
+// As long as it lives, PATH begins with a directory.
+struct PathWith {
+  explicit PathWith(const std::string& directory) {
+    setenv("PATH", (directory + ":" + before).c_str(), 1);
+  }
+  ~PathWith() { setenv("PATH", before.c_str(), 1); }
+  PathWith(const PathWith&) = delete;
+  PathWith& operator=(const PathWith&) = delete;
+  const std::string before = std::getenv("PATH");
+};
+
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -81,6 +105,27 @@ BOOST_AUTO_TEST_CASE(death_by_signal_is_a_failure) {
   BOOST_TEST(!answer.succeeded);
   BOOST_TEST(answer.status == "signal 9");
   BOOST_TEST(answer.message == "the program was killed by signal 9");
+}
+
+BOOST_AUTO_TEST_CASE(program_that_others_may_write_is_refused) {
+  const Script script("");
+  const auto refusal = [&](const std::string& program) {
+    const auto steps =
+        make_outside_steps(tests::define_outside("-- exec: tell\n--   " + program + " {id}\n"), {});
+    return refused([&] { steps.front()->require({"id"}); });
+  };
+  const std::string path = script.path;
+  BOOST_TEST(refusal(path) == "");
+  BOOST_TEST(refusal(path + "-that-is-not-here") == "");
+  BOOST_REQUIRE(chmod(path.c_str(), 0777) == 0);
+  const std::string others = " is writable by others than its owner (mode 0777)";
+  BOOST_TEST(refusal(path) == "/c/a.sql:4:6: exec tell: " + path + others);
+  BOOST_REQUIRE(chmod(path.c_str(), 0755) == 0);
+  const auto directory = script.path.parent_path().string();
+  BOOST_REQUIRE(chmod(directory.c_str(), 0777) == 0);
+  BOOST_TEST(refusal(path) == "/c/a.sql:4:6: exec tell: " + directory + others);
+  const PathWith with_it(directory);
+  BOOST_TEST(refusal("script") == "/c/a.sql:4:6: exec tell: " + directory + others);
 }
 
 BOOST_AUTO_TEST_CASE(missing_program_has_done_nothing) {
