@@ -134,9 +134,11 @@ void Parser::take_directive(const Directive& directive) {
   if (runbook_) runbook_->end();
   if (word == "step") return open_step(directive);
   if (word == "http" || word == "exec") return open_outside(directive);
-  if (word == "for" || word == "repeat" || word == "expect") {
+  const bool is_of_exec = word == "environment";
+  if (word == "for" || word == "repeat" || word == "expect" || is_of_exec) {
     if (outside_) return outside_->take_directive(directive);
-    fail(directive.word_offset, fmt::format("{} belongs to no http or exec step", word),
+    fail(directive.word_offset,
+         fmt::format("{} belongs to no {} step", word, is_of_exec ? "exec" : "http or exec"),
          "Write it below the request or the program of such a step.");
   }
   if (word == "find") return open_find(directive);

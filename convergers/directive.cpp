@@ -15,8 +15,8 @@ constexpr std::string_view kIndentHint =
     "A comment with a colon can be indented: put two blanks or more after the dashes.";
 
 std::vector<std::string> known_words() {
-  std::vector<std::string> words = {"operator", "find", "step",   "http",
-                                    "exec",     "for",  "repeat", "expect"};
+  std::vector<std::string> words = {"operator", "find",   "step",   "http",       "exec",
+                                    "for",      "repeat", "expect", "environment"};
   words.insert(words.end(), setting_names().begin(), setting_names().end());
   return words;
 }

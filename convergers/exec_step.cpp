@@ -1,6 +1,8 @@
 #include "convergers/exec_step.h"
 
+#include "convergers/exec_environment.h"
 #include "convergers/outside_steps.h"
+#include "convergers/redactor.h"
 #include "src/base/child.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -75,18 +77,20 @@ void require_no_option(const Pieces& argument, const Rendering& rendering) {
 }  // namespace
 
 ExecStep::ExecStep(OutsideSection section, std::string converger, std::string path,
-                   ExecTemplate arguments)
+                   ExecTemplate arguments, Variables variables)
     : OutsideStep(settings_of(section)),
       section_(std::move(section)),
       converger_(std::move(converger)),
       path_(std::move(path)),
-      arguments_(std::move(arguments)) {}
+      arguments_(std::move(arguments)),
+      variables_(std::move(variables)) {}
 
 void ExecStep::require(const std::vector<std::string>& columns) const {
   require_trusted_program();
   for (const Pieces& argument : arguments_) {
-    require_known(argument, columns, Variables(), path_, "exec " + section_.title);
+    require_known(argument, columns, variables_, path_, "exec " + section_.title);
   }
+  require_known(section_.environment, columns, variables_, path_, "exec " + section_.title);
 }
 
 void ExecStep::require_trusted_program() const {
@@ -135,24 +139,38 @@ std::string ExecStep::describe(const engine::SubjectRow& subject,
 
 std::string ExecStep::full_text(const engine::SubjectRow& subject) const {
   const Rendering rendering{.subject = subject};
-  return fmt::format("{}\n\n{}\n", command_line(rendering), json_of(rendering));
+  std::string text = command_line(rendering) + "\n";
+  for (const Piece& variable : section_.environment) {
+    text += fmt::format("{}={}\n", variable.text, variable.reference());
+  }
+  return text + "\n" + json_of(rendering) + "\n";
+}
+
+std::vector<std::pair<std::string, std::string>> ExecStep::environment_for(
+    const engine::AttemptContext& context) const {
+  try {
+    auto environment = exec_environment(section_.environment, variables_);
+    environment.emplace_back("CONVERGE_IDEMPOTENCY_KEY", context.key);
+    environment.emplace_back("CONVERGE_CONVERGER", converger_);
+    return environment;
+  } catch (const Error& error) {
+    throw error.within("exec " + section_.title);
+  }
 }
 
 Answer ExecStep::attempt(const engine::SubjectRow& subject,
                          const engine::AttemptContext& context) const {
   const Rendering rendering{.subject = subject};
-  const ChildRequest request{
-      .arguments = arguments_for(rendering),
-      .input = json_of(rendering) + "\n",
-      .environment = {{"CONVERGE_IDEMPOTENCY_KEY", context.key},
-                      {"CONVERGE_CONVERGER", converger_}},
-  };
+  const ChildRequest request{.arguments = arguments_for(rendering),
+                             .input = json_of(rendering) + "\n",
+                             .environment = environment_for(context)};
+  const Redactor redactor(variables_, section_.environment);
   Answer answer;
   const auto start = Clock::now();
   try {
-    auto end = run_child(request, context.timeout);
+    const auto end = run_child(request, context.timeout);
     judge(answer, end, section_, context.timeout);
-    answer.output = std::move(end.output);
+    answer.output = redactor.redact(end.output, end.cut);
   } catch (const Error& error) {
     answer.message = error.what();
     answer.hint = error.hint();

@@ -54,8 +54,8 @@ class Splitter {
     });
     if (variable == pieces.end()) return pieces;
     throw source_.error(variable->offset, "a variable cannot stand in an argument",
-                        "Everybody on the host can read arguments: let the program read its "
-                        "environment, which is that of converge.");
+                        "Everybody on the host can read arguments: name it in `-- environment: "
+                        "NAME` below, and let the program read it from there.");
   }
 
   const SourceText& source_;

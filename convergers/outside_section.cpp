@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr int kLeastHttpStatus = 200;
 constexpr int kGreatestHttpStatus = 599;
 constexpr int kGreatestExitStatus = 255;
+constexpr std::array<std::string_view, 2> kOurs = {"CONVERGE_IDEMPOTENCY_KEY",
+                                                   "CONVERGE_CONVERGER"};
 
 std::optional<int> parse_digits(std::string_view text) {
   int number = 0;
@@ -41,6 +44,34 @@ std::optional<StatusRange> parse_exit_status(std::string_view word) {
   const auto number = parse_digits(word);
   if (!number || *number > kGreatestExitStatus) return std::nullopt;
   return StatusRange{.first = *number, .last = *number};
+}
+
+// A name that `${NAME}` can have, too.
+bool is_variable_name(std::string_view text) {
+  constexpr std::string_view kFirst = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+  constexpr std::string_view kNotFirst = "0123456789";
+  const auto rest = std::min(text.find_first_not_of(kFirst), text.size());
+  return rest > 0 &&
+         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(rest), text.end(), [&](char c) {
+           return kFirst.find(c) != std::string_view::npos ||
+                  kNotFirst.find(c) != std::string_view::npos;
+         });
+}
+
+// What stands between commas, without blanks around it, and where.
+template <typename Take>
+void for_each_listed(const Directive& directive, const Take& take) {
+  auto rest = directive.value;
+  auto offset = directive.value_offset;
+  for (bool more = true; more;) {
+    const auto comma = rest.find(',');
+    more = comma != std::string_view::npos;
+    const auto part = rest.substr(0, comma);
+    const auto before = std::min(part.find_first_not_of(" \t"), part.size());
+    take(trim(part), offset + before);
+    rest.remove_prefix(more ? comma + 1 : rest.size());
+    offset += part.size() + 1;
+  }
 }
 
 }  // namespace
@@ -82,6 +113,7 @@ void OutsideReader::take_directive(const Directive& directive) {
   given_.push_back(directive);
   if (directive.word == "for") return take_for(directive);
   if (directive.word == "repeat") return take_repeat(directive);
+  if (directive.word == "environment") return take_environment(directive);
   take_expect(directive);
 }
 
@@ -113,17 +145,43 @@ void OutsideReader::take_repeat(const Directive& directive) {
 void OutsideReader::take_expect(const Directive& directive) {
   section_.expect = directive.value;
   section_.expected.clear();
-  auto rest = directive.value;
-  auto offset = directive.value_offset;
-  for (bool more = true; more;) {
-    const auto comma = rest.find(',');
-    more = comma != std::string_view::npos;
-    const auto part = rest.substr(0, comma);
-    const auto before = std::min(part.find_first_not_of(" \t"), part.size());
-    section_.expected.push_back(read_status(trim(part), offset + before));
-    rest.remove_prefix(more ? comma + 1 : rest.size());
-    offset += part.size() + 1;
+  for_each_listed(directive, [&](std::string_view word, std::size_t offset) {
+    section_.expected.push_back(read_status(word, offset));
+  });
+}
+
+void OutsideReader::take_environment(const Directive& directive) {
+  if (section_.kind != "exec") {
+    throw source_->error(
+        directive.word_offset, "environment belongs to an exec step",
+        "A request has no environment: write `${NAME}` where it needs a variable.");
   }
+  for_each_listed(directive, [&](std::string_view name, std::size_t offset) {
+    section_.environment.push_back(read_variable(name, offset));
+  });
+}
+
+Piece OutsideReader::read_variable(std::string_view name, std::size_t offset) const {
+  const auto& others = section_.environment;
+  if (!is_variable_name(name)) {
+    throw source_->error(
+        offset,
+        fmt::format("not the name of a variable: {}", name.empty() ? "nothing" : printable(name)),
+        "Write names with commas, each of letters, digits and underscores: API_URL, API_TOKEN.");
+  }
+  if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
+    throw source_->error(offset, fmt::format("{} is not for a definition to set", name),
+                         "Leave it out: every program is given it.");
+  }
+  if (std::any_of(others.begin(), others.end(), [&](const Piece& it) { return it.text == name; })) {
+    throw source_->error(offset, fmt::format("{} is named twice", name), "Remove one of the two.");
+  }
+  return {.kind = Piece::Kind::variable,
+          .text = std::string(name),
+          .offset = offset,
+          .line = source_->line(offset),
+          .column = source_->column(offset),
+          .place = Place::argument};
 }
 
 StatusRange OutsideReader::read_status(std::string_view word, std::size_t offset) const {

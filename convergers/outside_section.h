@@ -2,6 +2,7 @@
 
 #include "convergers/comment_block.h"
 #include "convergers/directive.h"
+#include "convergers/pieces.h"
 #include "src/engine/outside.h"
 
 #include <chrono>
@@ -27,6 +28,7 @@ struct OutsideSection {
   std::chrono::milliseconds repeat{0};  ///< With `found` only.
   std::vector<StatusRange> expected;    ///< As given, or what is expected by default.
   std::string expect;                   ///< The same as text: `2xx, 409`.
+  Pieces environment;                   ///< The variables that the program is given.
   std::vector<BlockLine> lines;         ///< The request, or the program with its arguments.
 };
 
@@ -39,7 +41,7 @@ class OutsideReader {
   OutsideReader(const SourceText& source, const Directive& opening, std::size_t after);
 
   void take_comment(const Token& comment);
-  /// `for`, `repeat` or `expect`.
+  /// `for`, `repeat`, `expect` or `environment`.
   void take_directive(const Directive& directive);
   /// What was read, understood as a whole: the text is one that can be sent or run.
   OutsideSection close();
@@ -50,6 +52,8 @@ class OutsideReader {
   void take_for(const Directive& directive);
   void take_repeat(const Directive& directive);
   void take_expect(const Directive& directive);
+  void take_environment(const Directive& directive);
+  Piece read_variable(std::string_view name, std::size_t offset) const;
   StatusRange read_status(std::string_view word, std::size_t offset) const;
 
   const SourceText* source_;

@@ -25,7 +25,8 @@ std::vector<std::unique_ptr<const engine::OutsideStep>> make_outside_steps(
                                                  environment.variables, environment.http));
     } else {
       steps.push_back(std::make_unique<ExecStep>(section, definition.name, definition.path.string(),
-                                                 compile_exec(source, section.lines)));
+                                                 compile_exec(source, section.lines),
+                                                 environment.variables));
     }
   }
   return steps;

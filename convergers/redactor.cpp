@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::size_t kShortest = 4;
 
-// The bytes at the end of `text` that `value` begins with, without being all of it.
-std::size_t begun_at_end(std::string_view text, std::string_view value) {
-  auto length = std::min(text.size(), value.size() - 1);
-  while (length > 0 && !text.ends_with(value.substr(0, length))) --length;
-  return length;
-}
-
 }  // namespace
 
 Redactor::Redactor(const Variables& variables, const Pieces& pieces) {
@@ -44,14 +37,13 @@ void Redactor::add(const std::string& name, std::string value) {
 }
 
 std::string Redactor::redact(std::string_view text, bool cut) const {
-  if (cut) {
-    std::size_t begun = 0;
-    for (const auto& [value, name] : references_)
-      begun = std::max(begun, begun_at_end(text, value));
-    text.remove_suffix(begun);
-  }
+  const auto may_begin_one = [&] {
+    return std::any_of(references_.begin(), references_.end(), [&](const auto& known) {
+      return known.first.size() > text.size() && known.first.starts_with(text);
+    });
+  };
   std::string redacted;
-  while (!text.empty()) {
+  while (!text.empty() && !(cut && may_begin_one())) {
     const auto here = std::find_if(references_.begin(), references_.end(), [&](const auto& known) {
       return text.starts_with(known.first);
     });

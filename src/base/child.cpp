@@ -45,17 +45,10 @@ Descriptor input_file(const std::string& input) {
 }
 
 std::vector<std::string> environment_for(const ChildRequest& request) {
-  const auto is_given = [&](std::string_view entry) {
-    return std::any_of(
-        request.environment.begin(), request.environment.end(),
-        [&](const auto& own) { return entry.substr(0, entry.find('=')) == own.first; });
-  };
   std::vector<std::string> entries;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    if (!is_given(*entry)) entries.emplace_back(*entry);
-  }
-  for (const auto& [name, value] : request.environment)
+  for (const auto& [name, value] : request.environment) {
     entries.emplace_back(name).append("=").append(value);
+  }
   return entries;
 }
 

@@ -13,7 +13,7 @@ namespace converge {
 struct ChildRequest {
   std::vector<std::string> arguments;  ///< The first is the program, looked up in PATH.
   std::string input;                   ///< On its standard input.
-  /// Beside the environment of this process.
+  /// All that it gets of one.
   std::vector<std::pair<std::string, std::string>> environment;
   std::size_t output_limit = 4096;  ///< Bytes of output that are kept.
 };

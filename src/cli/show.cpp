@@ -9,8 +9,11 @@
 #include "src/cli/quarantine_text.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <system_error>
 
@@ -89,14 +92,25 @@ std::string_view acts_for(const convergers::OutsideSection& step) {
   return step.acts_for == engine::ActsFor::found ? "found" : "changed";
 }
 
+/// The names of the variables that a program is given.
+std::vector<std::string> environment_of(const convergers::OutsideSection& step) {
+  std::vector<std::string> names;
+  std::transform(step.environment.begin(), step.environment.end(), std::back_inserter(names),
+                 [](const auto& variable) { return variable.text; });
+  return names;
+}
+
 /// A step outside the database, with its references as they are written: no value is known here.
 std::string outside_text(const convergers::OutsideSection& step) {
   const std::string repeat =
       step.repeat.count() == 0 ? "" : ", repeat: " + format_duration(step.repeat);
+  const auto names = environment_of(step);
+  const std::string given =
+      names.empty() ? "" : fmt::format(", environment: {}", fmt::join(names, ", "));
   std::string text =
       fmt::format("{}  {}\n", printable(step.title),
-                  styled(Style::faint, fmt::format("{}, for: {}{}, expect: {}", step.kind,
-                                                   acts_for(step), repeat, step.expect)));
+                  styled(Style::faint, fmt::format("{}, for: {}{}, expect: {}{}", step.kind,
+                                                   acts_for(step), repeat, step.expect, given)));
   for (const auto& line : step.lines) {
     text += line.text.empty() ? "\n" : fmt::format("       {}\n", printable(line.text));
   }
@@ -130,6 +144,9 @@ std::string outside_json(const convergers::Defined& converger) {
         .add("for", acts_for(step));
     if (step.repeat.count() != 0) object.add("repeat", format_duration(step.repeat));
     object.add("expect", step.expect).add("text", text_of(step));
+    const auto names = environment_of(step);
+    if (!names.empty())
+      object.add_raw("environment", fmt::format("[\"{}\"]", fmt::join(names, "\",\"")));
     list += (list.empty() ? "" : ",") + object.text();
   }
   return "[" + list + "]";

@@ -34,6 +34,8 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
                   "http a: find returns no column nobody");
   require_refused("-- http: a\n--   POST http://h/\n--   X: ${NOT_SET}\n", "5:9",
                   "http a: variable NOT_SET is not set");
+  require_refused("-- exec: a\n--   true\n-- environment: NOT_SET\n", "5:17",
+                  "exec a: variable NOT_SET is not set");
   require_refused("-- http: a\n--   FETCH http://h/{id}\n", "4:6", "not a method: FETCH");
   require_refused("-- http: a\n--   POST http://{id}/x\n", "4:18",
                   "a column cannot stand before the path of a URL");
@@ -163,6 +165,25 @@ BOOST_AUTO_TEST_CASE(end_of_a_program_is_told_although_sigchld_was_ignored) {
   const auto run = call({"run", "archive"});
   BOOST_TEST(run.status == 0, run.err);
   BOOST_TEST(ask_journal("select distinct status, outcome from attempt") == "exit 3|committed");
+}
+
+BOOST_AUTO_TEST_CASE(program_is_given_what_it_names_and_its_output_is_redacted) {
+  environment["PGPASSWORD"] = "not-for-programs";
+  define("archive", archiver("") +
+                        "-- exec: tell\n--   sh -c 'env; exit 3' {id}\n"
+                        "-- environment: TOKEN, SERVICE\n");
+  const auto plan = call({"plan", "archive"});
+  const auto show = call({"show", "archive"}).out;
+  BOOST_TEST(contains(show, "exec, for: changed, expect: 0, environment: TOKEN, SERVICE\n"), show);
+  const auto run = call({"run", "archive"});
+  BOOST_TEST(run.status == 1);
+  const auto told = call({"journal", "-o", "json"}).out + call({"journal", "-o", "full"}).out +
+                    call({"why", "1"}).out;
+  BOOST_TEST(contains(told, "TOKEN=${TOKEN}"), told);
+  BOOST_TEST(contains(told, "SERVICE=${SERVICE}"), told);
+  BOOST_TEST(!contains(told, "PGPASSWORD"), told);
+  require_no_secret(plan.out + plan.err + show + run.out + run.err + told);
+  require_no_secret_on_disk();
 }
 
 BOOST_AUTO_TEST_CASE(program_that_others_may_write_is_not_run) {

@@ -8,17 +8,41 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace converge::convergers {
 namespace {
 
 using tests::OneSubject;
 using namespace std::chrono_literals;
+
+// A variable of the environment, as long as it lives.
+class Setting {
+ public:
+  Setting(std::string name, const std::string& value) : name_(std::move(name)) {
+    if (const char* before = std::getenv(name_.c_str()); before != nullptr) before_ = before;
+    setenv(name_.c_str(), value.c_str(), 1);
+  }
+  ~Setting() {
+    if (before_)
+      setenv(name_.c_str(), before_->c_str(), 1);
+    else
+      unsetenv(name_.c_str());
+  }
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
+
+ private:
+  std::string name_;
+  std::optional<std::string> before_;
+};
 
 // A definition with one program, a script of /bin/sh.
 struct Script {
@@ -31,7 +55,7 @@ struct Script {
     const auto steps =
         make_outside_steps(tests::define_outside("-- exec: tell\n--   " + path.string() + " " +
                                                  arguments + "\n" + more),
-                           {});
+                           {.variables = variables, .http = nullptr});
     return steps.front()->attempt(subject.row(), {.key = "k-1", .timeout = timeout});
   }
   std::string written(const std::string& name) const { return tests::read_text(directory / name); }
@@ -45,6 +69,8 @@ struct Script {
 
   const tests::TempDir directory;
   const std::filesystem::path path;
+  Variables variables;
+  std::vector<std::unique_ptr<Setting>> settings;
   OneSubject subject = {
       {"id", "7", 20}, {"label", "Zoë \"x\" $(id);"}, {"paid", "t", 16}, {"note", std::nullopt}};
 };
@@ -61,17 +87,6 @@ std::string refused(const Action& action) {
     return error.what();
   }
 }
-
-// As long as it lives, PATH begins with a directory.
-struct PathWith {
-  explicit PathWith(const std::string& directory) {
-    setenv("PATH", (directory + ":" + before).c_str(), 1);
-  }
-  ~PathWith() { setenv("PATH", before.c_str(), 1); }
-  PathWith(const PathWith&) = delete;
-  PathWith& operator=(const PathWith&) = delete;
-  const std::string before = std::getenv("PATH");
-};
 
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
@@ -124,7 +139,7 @@ BOOST_AUTO_TEST_CASE(program_that_others_may_write_is_refused) {
   const auto directory = script.path.parent_path().string();
   BOOST_REQUIRE(chmod(directory.c_str(), 0777) == 0);
   BOOST_TEST(refusal(path) == "/c/a.sql:4:6: exec tell: " + directory + others);
-  const PathWith with_it(directory);
+  const Setting path_with_it("PATH", directory + ":" + std::getenv("PATH"));
   BOOST_TEST(refusal("script") == "/c/a.sql:4:6: exec tell: " + directory + others);
 }
 
@@ -183,12 +198,52 @@ BOOST_AUTO_TEST_CASE(value_never_becomes_an_option) {
 }
 
 BOOST_AUTO_TEST_CASE(key_is_in_the_environment) {
-  BOOST_REQUIRE(setenv("CONVERGE_IDEMPOTENCY_KEY", "not this", 1) == 0);
+  const Setting other("CONVERGE_IDEMPOTENCY_KEY", "not this");
   BOOST_TEST(Script("echo $CONVERGE_IDEMPOTENCY_KEY $CONVERGE_CONVERGER ${PATH:+path}\n"
                     "env | grep -c IDEMPOTENCY")
                  .run()
                  .output == "k-1 a path\n1\n");
-  unsetenv("CONVERGE_IDEMPOTENCY_KEY");
+}
+
+BOOST_AUTO_TEST_CASE(environment_is_what_any_program_needs_and_what_is_named) {
+  const Setting password("PGPASSWORD", "open-sesame");
+  const Setting named("EXEC_URL", "http://h/x");
+  const Setting language("LC_ALL", "C");
+  Script script("echo \"$EXEC_TOKEN\" | tr a-z A-Z; env | sed -E 's/=.*//' | sort | tr '\\n' ' '");
+  script.variables = Variables({{"EXEC_TOKEN", "s3cret"}, {"OTHER", "x"}, {"EXEC_URL", "no"}});
+  for (const char* name :
+       {"HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}) {
+    script.settings.push_back(std::make_unique<Setting>(name, "/tmp"));
+  }
+  const std::string expected =
+      "CONVERGE_CONVERGER CONVERGE_IDEMPOTENCY_KEY EXEC_TOKEN EXEC_URL HOME LANG LANGUAGE LC_ALL "
+      "LOGNAME PATH PWD SHELL TMPDIR TZ USER ";  // PWD is the shell's own.
+  BOOST_TEST(script.run("", 20s, "-- environment: EXEC_TOKEN,  EXEC_URL\n").output ==
+             "S3CRET\n" + expected);
+}
+
+BOOST_AUTO_TEST_CASE(values_of_the_environment_are_not_kept) {
+  const Setting token("EXEC_TOKEN", "s3cret-4711");
+  const std::string more = "-- environment: EXEC_TOKEN\n";
+  BOOST_TEST(Script("echo \"<$EXEC_TOKEN>\"; echo $EXEC_TOKEN >&2").run("", 20s, more).output ==
+             "<${EXEC_TOKEN}>\n${EXEC_TOKEN}\n");
+  // What is kept ends within the value.
+  BOOST_TEST(
+      Script("head -c 4090 /dev/zero | tr '\\0' x; echo $EXEC_TOKEN").run("", 20s, more).output ==
+      std::string(4090, 'x'));
+}
+
+BOOST_AUTO_TEST_CASE(variable_that_is_not_set_is_refused_with_its_place) {
+  const auto steps = make_outside_steps(
+      tests::define_outside("-- exec: tell\n--   true\n-- environment: PATH, NOT_SET\n"), {});
+  BOOST_TEST(refused([&] { steps.front()->require({"id"}); }) ==
+             "/c/a.sql:5:23: exec tell: variable NOT_SET is not set");
+  OutsideEnvironment stand_ins;
+  stand_ins.variables.stand_in("x");
+  make_outside_steps(tests::define_outside("-- exec: tell\n--   true\n-- environment: NOT_SET\n"),
+                     stand_ins)
+      .front()
+      ->require({"id"});
 }
 
 BOOST_AUTO_TEST_CASE(descriptors_of_ours_are_closed) {

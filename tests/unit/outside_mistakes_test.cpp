@@ -221,6 +221,29 @@ BOOST_AUTO_TEST_CASE(variable_in_an_argument_is_refused) {
                 "4:16: a variable cannot stand in an argument");
 }
 
+BOOST_AUTO_TEST_CASE(environment_is_of_a_program) {
+  check_mistake("-- environment: A\n", "1:4: environment belongs to no exec step");
+  check_mistake(kPost + "-- environment: A\n", "5:4: environment belongs to an exec step");
+  check_mistake(kExec + "--   a\n-- environment: A\n-- environment: B\n",
+                "6:4: environment is given twice in this step");
+  BOOST_TEST(mistake(kExec + "--   a\n-- enviroment: A\n")
+                 ->hint()
+                 .starts_with("Did you mean environment?"));
+}
+
+BOOST_AUTO_TEST_CASE(environment_is_a_list_of_names) {
+  const auto list = kExec + "--   a\n-- environment: ";
+  for (const std::string name : {"1A", "A-B", "${A}", "A B", "A=b", "é"}) {
+    check_mistake(list + "A_1, " + name + "\n", "5:22: not the name of a variable: " + name);
+  }
+  check_mistake(list + "A,\n", "5:19: not the name of a variable: nothing");
+  check_mistake(kExec + "--   a\n-- environment:\n", "5:16: not the name of a variable: nothing");
+  check_mistake(list + "A, B, A\n", "5:23: A is named twice");
+  check_mistake(list + "CONVERGE_CONVERGER\n",
+                "5:17: CONVERGE_CONVERGER is not for a definition to set");
+  BOOST_TEST(!mistake(list + "A, _b2,C\n").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(program_is_written_out) {
   check_mistake(kExec + "--   {program} a\n",
                 "4:6: a column cannot stand in the name of the program");

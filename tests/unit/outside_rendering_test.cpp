@@ -164,6 +164,14 @@ BOOST_AUTO_TEST_CASE(variables_are_shown_by_their_names) {
              "POST ${BASE}/7?k=${TOKEN}\nAuthorization: Bearer ${TOKEN}\n\n${TOKEN}\n");
 }
 
+BOOST_AUTO_TEST_CASE(environment_of_a_program_is_shown_by_its_names) {
+  const auto step = make_step("-- exec: tell\n--   mail {a}\n-- environment: TOKEN, HOST\n");
+  const OneSubject subject({{"a", "7"}});
+  BOOST_TEST(step->describe(subject.row(), {}) == "mail 7");
+  BOOST_TEST(step->full_text(subject.row()) ==
+             "mail 7\nTOKEN=${TOKEN}\nHOST=${HOST}\n\n{\"a\":\"7\"}\n");
+}
+
 BOOST_AUTO_TEST_CASE(hidden_columns_are_shown_by_their_names) {
   const OneSubject subject({{"id", "7"}, {"email", "zoe@h"}});
   BOOST_TEST(http("POST http://h/{id}/{email}")->describe(subject.row(), {"email"}) ==

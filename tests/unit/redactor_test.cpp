@@ -42,6 +42,8 @@ BOOST_AUTO_TEST_CASE(what_may_be_the_beginning_of_a_value_is_cut) {
   BOOST_TEST(one.redact("x s3cre", true) == "x ");
   BOOST_TEST(one.redact("x s3cre") == "x s3cre");
   BOOST_TEST(one.redact("x s3cret", true) == "x ${A}");
+  BOOST_TEST(redactor({{"A", "abab"}}).redact("abab", true) == "${A}");
+  BOOST_TEST(redactor({{"A", "abcd"}, {"B", "abcdef"}}).redact("abcde", true) == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
