@@ -154,9 +154,11 @@ BOOST_AUTO_TEST_CASE(other_rows_are_shown_as_a_difference) {
 }
 
 BOOST_AUTO_TEST_CASE(difference_is_coloured_when_asked) {
-  write(kGiven + kExpect + kAsk);
+  write(kGiven + kExpect + kAsk + "--   11 | t\n--   12 | f\n");
   const auto result = call({"--color", "always", "test", "archive"});
-  BOOST_TEST(contains(result.out, "\x1b["));
+  BOOST_TEST(contains(result.out, "\x1b[31m- 11 | t\x1b[0m\n"), result.out);
+  BOOST_TEST(contains(result.out, "\x1b[32m+ 11 | f\x1b[0m\n"), result.out);
+  BOOST_TEST(contains(result.out, "        12 | f\n"), result.out);
   BOOST_TEST(result.status == 1);
 }
 
@@ -270,7 +272,7 @@ BOOST_AUTO_TEST_CASE(file_without_its_converger_is_a_mistake) {
 }
 
 BOOST_AUTO_TEST_CASE(prove_understands_the_output) {
-  const auto good = write("-- case: number # 1\n" + kGiven + kExpect);
+  const auto good = write("-- case: number # todo\n" + kGiven + kExpect);
   const auto prove = [&](const std::string& file) {
     return run_command({"prove", "--exec", binary + " test -o tap", file},
                        {.environment = environment});
@@ -280,6 +282,7 @@ BOOST_AUTO_TEST_CASE(prove_understands_the_output) {
     BOOST_TEST(passed.status == 0);
     BOOST_TEST(contains(passed.out, "Files=1, Tests=1"));
     BOOST_TEST(contains(passed.out, "Result: PASS"));
+    BOOST_TEST(!contains(passed.out, "TODO passed"));
   }
   const auto failed =
       prove(write("-- case: a\n" + kGiven + kExpect + "-- case: b\n" + kGiven + kExpect + kAsk));
