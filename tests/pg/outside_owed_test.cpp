@@ -48,6 +48,7 @@ BOOST_AUTO_TEST_CASE(pass_that_is_stopped_leaves_the_rest_owed) {
   stop = true;
   directory.write("go", "");
   BOOST_TEST(engine::name_of(pass.result().outcome) == "interrupted");
+  BOOST_TEST(calls() == "1");  // No other was begun.
   BOOST_TEST(owed() == "6");
   script("exit 0");
   BOOST_TEST(run("tell").failed == 0);

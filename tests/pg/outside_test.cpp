@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_found_any_more_is_not_done_for_those_found) {
   sql("update account set archived_at = null where id = 1");
   make_due();
   forget_calls();
-  run("tell");
+  run("tell", {.subjects = {"1", "2"}});
   BOOST_TEST(calls() == "2");
   sql("update account set archived_at = now() where id = 1");
   script("exit 0");
