@@ -173,6 +173,17 @@ BOOST_AUTO_TEST_CASE(steps_outside_follow_each_other) {
   BOOST_TEST(owed() == "0");
 }
 
+BOOST_AUTO_TEST_CASE(sql_after_a_step_is_for_those_that_it_was_due_for) {
+  archived_accounts(2);
+  sql("update cluster set archived_at = now() where account_id = 2");
+  std::string again = call(kForFound);
+  again.replace(again.find("tell"), 4, "tell again");
+  define("tell", archive_clusters() + call("-- for: changed") + kMark + again);
+  run("tell");
+  BOOST_TEST(calls() == "1 1 2");
+  BOOST_TEST(told() == "1x1");
+}
+
 BOOST_AUTO_TEST_CASE(what_died_before_its_answer_has_another_key_when_it_is_found_anew) {
   archived_accounts(1);
   define("tell", kFindArchived + call(kForFound));
