@@ -1,4 +1,5 @@
 #include "tests/cli/outside_fixture.h"
+#include "tests/support/certificates.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,6 +12,10 @@ namespace {
 using namespace converge::tests;
 
 struct OutsideCommand : Outside {
+  void configure_http(const std::string& setting) {
+    environment["CONVERGE_CONFIG"] =
+        directory.write("converge.toml", variables + "[http]\n" + setting + "\n").string();
+  }
   /// That `check` refuses the section: where, why and with a hint.
   void require_refused(const std::string& section, const std::string& line_and_column,
                        const std::string& message) const {
@@ -44,13 +49,38 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
 
 BOOST_AUTO_TEST_CASE(configuration_says_how_requests_travel) {
   define_archive();
-  environment["CONVERGE_CONFIG"] =
-      directory.write("converge.toml", variables + "[http]\nproxy = \"http://127.0.0.1:1\"\n")
-          .string();
+  configure_http("proxy = \"http://127.0.0.1:1\"");
   const auto result = call({"run", "archive"});
   BOOST_TEST(result.status == 1);
   BOOST_TEST(contains(result.err, "127.0.0.1:1"), result.err);
   BOOST_TEST(service.log().empty());
+}
+
+BOOST_AUTO_TEST_CASE(configuration_says_whom_to_trust) {
+  const Certificates certificates;
+  certificates.sign("good", "localhost");
+  const StateMachine secure(
+      {"--cert", certificates.file("good.pem"), "--key", certificates.file("good.key")});
+  environment["SERVICE"] = "https://localhost:" + std::to_string(secure.port());
+  define_archive();
+  const auto refused = call({"run", "archive"});
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(contains(refused.err, "signed by Test Authority, which is not trusted here"));
+  BOOST_TEST(secure.log().empty());
+  configure_http("ca_file = \"" + certificates.file("authority.pem") + "\"");
+  BOOST_TEST(call({"retry", "archive", "--all"}).status == 0);
+  BOOST_TEST(call({"run", "archive"}).status == 0);
+  BOOST_TEST(marked() == "3");
+}
+
+BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_service_may_be_silent) {
+  define_archive();
+  configure_http("idle_timeout = \"90ms\"");
+  service.fault("kind=slow&delay=60000&path=/accounts/2");
+  const auto result = call({"run", "archive"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, "stalled for 90ms"), result.err);
+  BOOST_TEST(marked() == "2");
 }
 
 BOOST_AUTO_TEST_CASE(show_lists_all_steps_in_their_order) {
