@@ -160,6 +160,8 @@ std::vector<std::pair<std::string, std::string>> ExecStep::environment_for(
 
 Answer ExecStep::attempt(const engine::SubjectRow& subject,
                          const engine::AttemptContext& context) const {
+  // Since the definition was looked at, another program may have come to stand first in PATH.
+  require_trusted_program();
   const Rendering rendering{.subject = subject};
   const ChildRequest request{.arguments = arguments_for(rendering),
                              .input = json_of(rendering) + "\n",

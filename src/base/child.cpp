@@ -17,13 +17,16 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace converge {
 namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds kDeath{1'000};     // After SIGKILL.
 constexpr milliseconds kMercy{200};       // Between SIGTERM and SIGKILL.
 constexpr milliseconds kWithoutPidfd{5};  // Where the kernel does not tell of an end.
 constexpr int kReadsAtEnd = 16;           // What is left in a pipe fits into one or two.
@@ -50,6 +53,16 @@ std::vector<std::string> environment_for(const ChildRequest& request) {
     entries.emplace_back(name).append("=").append(value);
   }
   return entries;
+}
+
+// How it ended; -1 when the system does not tell.
+int reap(pid_t child) {
+  int status = 0;
+  pid_t reaped = 0;
+  do {
+    reaped = waitpid(child, &status, 0);
+  } while (reaped < 0 && errno == EINTR);
+  return reaped > 0 ? status : -1;
 }
 
 // A child from its start to its end.
@@ -134,13 +147,12 @@ bool Child::wait(Clock::time_point until) {
 int Child::kill_and_reap() {
   send(SIGKILL);
   kill(child_, SIGKILL);  // It may have gone to another group, and is waited for all the same.
-  int status = 0;
-  pid_t reaped = 0;
-  do {
-    reaped = waitpid(child_, &status, 0);
-  } while (reaped < 0 && errno == EINTR);
-  child_ = 0;
-  return reaped > 0 ? status : -1;
+  const bool ended = wait(Clock::now() + kDeath);
+  const pid_t child = std::exchange(child_, 0);
+  if (ended) return reap(child);
+  // It has become a user whom this one may not signal: its pass does not wait for it.
+  std::thread([child] { reap(child); }).detach();
+  return -1;
 }
 
 ChildEnd Child::finish() {

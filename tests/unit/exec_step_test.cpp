@@ -1,7 +1,9 @@
 #include "convergers/outside_steps.h"
+#include "src/base/child.h"
 #include "src/base/clock.h"
 #include "src/base/process.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/journal_fixture.h"
 #include "tests/unit/outside_subject.h"
 #include "tests/unit/status_fixture.h"
 
@@ -10,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -141,6 +144,40 @@ BOOST_AUTO_TEST_CASE(program_that_others_may_write_is_refused) {
   BOOST_TEST(refusal(path) == "/c/a.sql:4:6: exec tell: " + directory + others);
   const Setting path_with_it("PATH", directory + ":" + std::getenv("PATH"));
   BOOST_TEST(refusal("script") == "/c/a.sql:4:6: exec tell: " + directory + others);
+}
+
+BOOST_AUTO_TEST_CASE(program_that_others_may_write_by_now_is_not_run) {
+  const Script script("echo here");
+  BOOST_TEST(script.run().output == "here\n");
+  BOOST_REQUIRE(chmod(script.path.c_str(), 0777) == 0);
+  const std::string path = script.path;
+  BOOST_TEST(refused([&] { script.run(); }) ==
+             "/c/a.sql:4:6: exec tell: " + path +
+                 " is writable by others than its owner (mode 0777)");
+}
+
+// Only where root runs the tests is it another user; elsewhere it is killed like any other.
+BOOST_AUTO_TEST_CASE(program_that_became_another_user_is_not_waited_for) {
+  const tests::TempDir own;
+  const tests::TempDir shared;
+  std::filesystem::permissions(shared.path(), std::filesystem::perms{0755});
+  const std::string setpriv = shared / "setpriv";
+  std::filesystem::copy_file("/usr/bin/setpriv", setpriv);
+  BOOST_REQUIRE(chmod(setpriv.c_str(), 04755) == 0);
+  const std::string told = own / "pid";
+  const bool is_root = geteuid() == 0;
+  BOOST_TEST(tests::in_child(own.path(), [&] {
+    const auto end =
+        run_child({.arguments = {setpriv, is_root ? "--reuid=0" : "--nnp", "sh", "-c",
+                                 "trap '' TERM; echo $$ > " + told + "; sleep 60; true"},
+                   .input = "",
+                   .environment = {{"PATH", "/usr/bin:/bin"}}},
+                  300ms);
+    return end.kind == ChildEnd::Kind::late;
+  }));
+  const auto pid = static_cast<pid_t>(std::stol(tests::read_text(told)));
+  BOOST_TEST((kill(pid, 0) == 0) == is_root);
+  kill(-pid, SIGKILL);
 }
 
 BOOST_AUTO_TEST_CASE(missing_program_has_done_nothing) {
