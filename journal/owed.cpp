@@ -101,21 +101,26 @@ void insert_owed(SQLite::Statement& insert, const Owed& owed) {
 
 std::vector<Owed> read_owed(SQLite::Database& database, const std::string& converger,
                             const OwedPage& page, const KnownOutcome& known) {
-  SQLite::Statement row(database,
-                        "select key, converger, version, subject, label, row, step, done, txn,"
-                        " pass, rowid from owed where converger = ?1 and txn >= ?2"
-                        " and (txn > ?2 or rowid > ?3) order by txn, rowid");
-  row.bind(1, converger);
-  row.bind(2, page.after_txn);
-  row.bind(3, page.after_number);
   std::vector<Owed> all;
   std::map<std::int64_t, bool> committed;
-  while (all.size() < page.size && row.executeStep()) {
-    const auto txn = row.getColumn(8).getInt64();
-    const auto [one, is_new] = committed.try_emplace(txn);
-    if (is_new) one->second = is_committed(database, txn, known);
-    if (one->second) all.push_back(owed_in(row));
-  }
+  const auto add = [&](const std::string& condition) {
+    SQLite::Statement row(
+        database,
+        fmt::format("select key, converger, version, subject, label, row, step, done, txn,"
+                    " pass, rowid from owed where converger = ?1 and {}"
+                    " order by txn, rowid",
+                    condition));
+    row.bind(1, converger);
+    while (all.size() < page.size && row.executeStep()) {
+      const auto txn = row.getColumn(8).getInt64();
+      const auto [one, is_new] = committed.try_emplace(txn);
+      if (is_new) one->second = is_committed(database, txn, known);
+      if (one->second) all.push_back(owed_in(row));
+    }
+  };
+  // Two, as one condition for both would step over all before it.
+  add(fmt::format("txn = {} and rowid > {}", page.after_txn, page.after_number));
+  add(fmt::format("txn > {}", page.after_txn));
   return all;
 }
 

@@ -135,6 +135,8 @@ class Reader::Implementation {
   std::filesystem::path file_;
   std::optional<FileIdentity> identity_;
   std::unique_ptr<SQLite::Database> database_;
+  State state_;                                ///< As it was read last ...
+  std::optional<std::int64_t> state_version_;  ///< ... and SQLite's data_version before that.
 };
 
 Reader::Reader(const std::filesystem::path& file)
@@ -198,7 +200,10 @@ Statistics Reader::statistics(const StatisticsQuery& query,
 }
 
 State Reader::state() {
-  return implementation_->reading([](SQLite::Database& database) {
+  auto& known = *implementation_;
+  return known.reading([&](SQLite::Database& database) {
+    const auto version = database.execAndGet("pragma data_version").getInt64();
+    if (known.state_version_ == version) return known.state_;
     const SQLite::Transaction snapshot(database);
     State state{.last_passes = with_shards_joined(read_last_passes(database)),
                 .holds = by_converger(read_holds(database))};
@@ -212,6 +217,8 @@ State Reader::state() {
       state.owing = read_convergers_owing(database, [](auto) { return Outcome::committed; });
       state.owed = read_owed_totals(database);
     }
+    known.state_ = state;
+    known.state_version_ = version;
     return state;
   });
 }

@@ -60,8 +60,9 @@ bool is_late(const OwedTotal& total, std::chrono::microseconds patience, std::in
 }  // namespace
 
 std::chrono::microseconds owed_patience(const Settings& settings) {
-  return std::max<std::chrono::microseconds>(settings.every.value_or(kWithoutTimer),
-                                             kLeastPatience);
+  return std::max<std::chrono::microseconds>(
+      settings.every.value_or(kWithoutTimer),
+      std::max<std::chrono::microseconds>(kLeastPatience, settings.timeout));
 }
 
 Owing owing_of(const Settings& settings, const std::string& name, const journal::State& state,
