@@ -24,6 +24,7 @@ namespace converge::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::seconds kLongestTakeOver{3600};
 
 /// How long the link's thread may be in one call: connecting, then some statements.
 constexpr std::chrono::seconds kLinkPatience{60};
@@ -135,7 +136,7 @@ LinkEvents Daemon::events() {
   return events;
 }
 
-void Daemon::recover(LockConnection& connection, bool own) {
+int Daemon::recover(LockConnection& connection, bool own) {
   const auto session = pool_.lease();
   try {
     const int settled = engine::recover(
@@ -144,20 +145,31 @@ void Daemon::recover(LockConnection& connection, bool own) {
     if (settled > 0) {
       log(LogLevel::notice, "recovered", {{"transactions", settled}});
     }
+    return settled;
   } catch (const Error& error) {
     if (!session->is_open()) throw;
     told_failure(error);
+    return 0;
   }
 }
 
-/// What dies beside this service, such as a `run` by hand, leaves its work to it.
+void Daemon::wake_owing() {
+  for (const auto& name : journal_.convergers_owing()) passes_.wake(name);
+}
+
+/// What dies beside this service, such as a `run` by hand, leaves its work to it. What cannot be
+/// settled yet is asked about ever more seldom.
 void Daemon::take_over() {
   const auto held = link_.locks();
   if (!held || troubles_.has(Troubles::Cause::journal)) return;
   try {
-    if (!engine::have_dead_left_any(journal_)) return;
-    recover(*held, false);
-    for (const auto& name : journal_.convergers_owing()) passes_.wake(name);
+    if (engine::give_up_attempts(journal_) > 0) wake_owing();
+    if (Clock::now() < next_take_over_ || !engine::have_dead_left_any(journal_)) return;
+    next_take_over_ = Clock::now() + pause_take_over_;
+    pause_take_over_ = std::min(pause_take_over_ * 2, kLongestTakeOver);
+    if (recover(*held, false) == 0) return;
+    pause_take_over_ = kFirstTakeOver;
+    wake_owing();
   } catch (const Error&) {
     // The server is gone, or the journal's disk is: whoever needs it tells that.
   }

@@ -48,8 +48,10 @@ class Daemon {
  private:
   LinkEvents events();
   void begin();
-  void recover(LockConnection& connection, bool own);
+  /// How many transactions were settled.
+  int recover(LockConnection& connection, bool own);
   void take_over();
+  void wake_owing();
   void told_failure(const Error& error);
   void set_gate(const std::set<Troubles::Cause>& troubles);
   void answer(std::optional<int> signal, const ReadAgain& read_again);
@@ -61,6 +63,8 @@ class Daemon {
   void try_journal();
   void tell_status();
   Overview overview() const;
+
+  static constexpr std::chrono::seconds kFirstTakeOver{1};
 
   config::Config config_;
   const ServiceNotifier& notifier_;
@@ -76,6 +80,8 @@ class Daemon {
   std::optional<StatusServer> status_server_;
   std::string status_;  ///< As it was told last.
   Clock::time_point told_alive_{};
+  Clock::time_point next_take_over_{};
+  std::chrono::seconds pause_take_over_ = kFirstTakeOver;
   bool reconfigured_ = false;
   bool stopping_ = false;
 };

@@ -196,8 +196,9 @@ void Passes::work(const std::stop_token& stop) {
     const Finish finish = finish_of(task->job, result);
     const std::lock_guard lock(mutex_);
     running_.erase(task->job.unit);
-    // What one shard found says nothing of the others.
-    if (result.outcome == engine::PassOutcome::unchanged && task->job.unit.shards == 1) {
+    // What one shard found says nothing of the others, and what was owed nothing of what is new.
+    const bool is_whole = task->job.unit.shards == 1 && !task->job.only_owed;
+    if (result.outcome == engine::PassOutcome::unchanged && is_whole) {
       const std::int64_t now_us = wall_time_us();
       last_[result.converger] = {.converger = result.converger,
                                  .time_us = now_us,

@@ -86,8 +86,7 @@ void Schedule::wake_whole(const std::string& converger, Time now) {
 bool Schedule::owe(const std::string& converger, Time now) {
   bool any = false;
   for_each(converger, [&](Entry& entry) {
-    const bool comes_by_itself = entry.owned && entry.timing.every;
-    if (!entry.defined || comes_by_itself || entry.owed || entry.running) return;
+    if (!entry.defined || entry.owed || entry.running) return;
     entry.owed = now;
     any = true;
   });
@@ -187,7 +186,9 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
     entry.due.reset();
     if (entry.timing.every) entry.due = now + jittered(*entry.timing.every);
   }
-  if (finish.again) entry.due = std::min(entry.due.value_or(Time::max()), now + *finish.again);
+  if (!finish.again) return;
+  entry.due = std::min(entry.due.value_or(Time::max()), now + *finish.again);
+  entry.owed = now + *finish.again;  // What it left owing waits for that.
 }
 
 /// What is still owed after it, and waits for nothing, will be told of again.

@@ -75,9 +75,9 @@ class Schedule {
   void wake(const std::string& converger, const std::string& payload, Time now);
   /// Over all its subjects, at once, even where it backs off.
   void wake_whole(const std::string& converger, Time now);
-  /// This host owes steps outside the database. Where no pass comes by itself that would carry
-  /// them out (another host owns the converger, or it has no interval) one for these alone is due
-  /// now, unless one is due some time. Whether anything became due.
+  /// This host owes steps outside the database: a pass for these alone is due now, whether or not
+  /// this host owns the converger and whatever its interval is, unless one is due some time, or one
+  /// over all has left them until then. Whether anything became due.
   bool owe(const std::string& converger, Time now);
   /// Everything is due now, over all its subjects: wake-ups may have been lost.
   void wake_all(Time now);

@@ -29,11 +29,6 @@ std::string describe(const journal::Unsettled& unsettled) {
                      unsettled.seq, unsettled.txn.database);
 }
 
-/// Nobody knows how they ended. What they were for is owed still, or found again.
-int give_up_attempts(journal::Journal& journal) {
-  return journal.give_up_attempts([](const ProcessIdentity& writer) { return !is_alive(writer); });
-}
-
 }  // namespace
 
 std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const journal::Txn& txn,
@@ -68,8 +63,12 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
   }
 }
 
+/// Nobody knows how they ended. What they were for is owed still, or found again.
+int give_up_attempts(journal::Journal& journal) {
+  return journal.give_up_attempts([](const ProcessIdentity& writer) { return !is_alive(writer); });
+}
+
 bool have_dead_left_any(journal::Journal& journal) {
-  if (give_up_attempts(journal) > 0) return true;
   const auto unsettled = journal.unsettled();
   return std::any_of(unsettled.begin(), unsettled.end(),
                      [](const auto& one) { return !is_alive(one.writer); });

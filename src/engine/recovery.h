@@ -29,8 +29,10 @@ std::optional<journal::Outcome> ask_outcome(postgres::Session& session, const jo
 int recover(journal::Journal& journal, postgres::AdvisoryLocks& locks, postgres::Session& session,
             const std::function<void(const std::string&)>& notice, bool own = false);
 
-/// Gives up the attempts of dead processes, as `recover` does, and tells whether there were any, or
-/// are transactions of dead processes for `recover` to settle. Asks no server.
+/// Gives up the attempts of dead processes, as `recover` does, and returns how many.
+int give_up_attempts(journal::Journal& journal);
+
+/// Whether there are transactions of dead processes for `recover` to settle. Asks no server.
 bool have_dead_left_any(journal::Journal& journal);
 
 }  // namespace converge::engine

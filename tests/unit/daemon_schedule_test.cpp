@@ -77,22 +77,28 @@ BOOST_AUTO_TEST_CASE(one_for_people_alone_is_never_run) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_no_pass_would_carry_out_is_run_for_what_it_owes_alone) {
+BOOST_AUTO_TEST_CASE(what_is_owed_is_due_at_once_whoever_owns_the_converger) {
   schedule.define({{unit("by_hand"), {.every = std::nullopt, .by_hand = true}},
                    {unit("elsewhere"), {.every = seconds(10)}},
-                   {unit("sweep"), {.every = seconds(10)}},
+                   {unit("flag"), {.every = hours(1), .narrows = true}},
                    {unit("woken"), {.every = std::nullopt}}},
                   start);
   schedule.own(unit("by_hand"), true, start);
   auto now = start;
-  for (const auto* name : {"by_hand", "elsewhere", "woken"}) {
+  for (const auto* name : {"by_hand", "elsewhere", "flag", "woken"}) {
     now += milliseconds(1);
     BOOST_TEST(schedule.owe(name, now));
     BOOST_TEST(!schedule.owe(name, now));  // It is due already.
     BOOST_TEST(run(name, now).only_owed);
-    BOOST_TEST(!schedule.owe("sweep", now));  // It comes by itself.
     BOOST_TEST(!schedule.take(now));
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_pass_over_all_left_owing_waits_for_the_next) {
+  run("sweep", start + seconds(10), {.again = seconds(3)});
+  BOOST_TEST(!schedule.owe("sweep", start + seconds(11)));
+  BOOST_TEST(!schedule.take(start + seconds(12)));
+  BOOST_TEST(!run("sweep", start + seconds(13)).only_owed);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_still_owed_after_a_pass_waits_until_its_time_has_come) {
