@@ -84,13 +84,7 @@ BOOST_AUTO_TEST_CASE(kill_in_a_call_leaves_it_to_the_next_with_the_same_key) {
   }
   BOOST_TEST(ask_journal("select count(*) from attempt where outcome = 'pending'") == "1");
   Service daemon(*this, settings());
-  BOOST_TEST(is_done());
-  BOOST_TEST(daemon.stop().status == 0);
-  BOOST_TEST(attempts() == "committed|3\nunknown|1");
-  BOOST_TEST(ask_journal("select count(distinct key) from attempt") == "3");
-  BOOST_TEST(service.counts().effects == 3);
-  BOOST_TEST(service.counts().duplicates == 1);
-  BOOST_TEST(ask_journal("select count(*) from owed") == "0");
+  require_taken_over(daemon);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_killed_run_owes_is_carried_out_even_where_all_else_is_by_hand) {
