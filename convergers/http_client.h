@@ -65,9 +65,7 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// One request and its whole answer, within `timeout`. Throws `HttpError`. The lookup of the
-  /// host's name alone is bounded by the resolver (resolv.conf(5): `timeout`, `attempts`) and not
-  /// by these.
+  /// One request and its whole answer, within `timeout`. Throws `HttpError`.
   HttpResponse send(const HttpRequest& request, std::chrono::milliseconds timeout) const;
 
   /// Connections that no call uses are otherwise closed by the first call after their 10 seconds.

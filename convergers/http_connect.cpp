@@ -4,6 +4,7 @@
 #include "src/base/text.h"
 
 #include <cerrno>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <netdb.h>
@@ -11,6 +12,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace converge::convergers {
@@ -21,14 +24,39 @@ struct AddressesEnd {
 };
 using Addresses = std::unique_ptr<addrinfo, AddressesEnd>;
 
-Addresses look_up(const std::string& host, std::uint16_t port) {
+/// What getaddrinfo(3) tells.
+struct Found {
+  Addresses addresses;
+  int error = 0;
+  int system_error = 0;
+};
+
+Found ask(const std::string& host, std::uint16_t port, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
+  hints.ai_flags = AI_NUMERICSERV | flags;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error == 0) return Addresses(found);
-  const std::string reason = error == EAI_SYSTEM ? system_reason(errno) : gai_strerror(error);
+  return {.addresses = Addresses(found), .error = error, .system_error = errno};
+}
+
+/// The resolver knows no deadline: when time is over its thread is left alone, and ends by itself.
+Found look_up_name(const std::string& host, std::uint16_t port, const HttpDeadline& deadline) {
+  std::packaged_task<Found()> task([host, port] { return ask(host, port, 0); });
+  auto found = task.get_future();
+  std::thread(std::move(task)).detach();
+  if (found.wait_for(deadline.left()) != std::future_status::ready) {
+    deadline.called("looking up the host's name", "See whether this host's DNS answers.").expire();
+  }
+  return found.get();
+}
+
+Addresses look_up(const std::string& host, std::uint16_t port, const HttpDeadline& deadline) {
+  Found found = ask(host, port, AI_NUMERICHOST);
+  if (found.error != 0) found = look_up_name(host, port, deadline);
+  if (found.error == 0) return std::move(found.addresses);
+  const std::string reason =
+      found.error == EAI_SYSTEM ? system_reason(found.system_error) : gai_strerror(found.error);
   throw HttpError(ErrorKind::transient, "the host's name is not found: " + reason,
                   "Look at the URL for a mistake, then at DNS on this host.");
 }
@@ -60,7 +88,7 @@ Descriptor connect_to_one(const addrinfo& address, const HttpDeadline& deadline)
 }  // namespace
 
 Descriptor connect_to(const std::string& host, std::uint16_t port, const HttpDeadline& deadline) {
-  const Addresses found = look_up(host, port);
+  const Addresses found = look_up(host, port, deadline);
   std::vector<const addrinfo*> addresses;
   for (const auto* next = found.get(); next != nullptr; next = next->ai_next) {
     addresses.push_back(next);

@@ -22,6 +22,9 @@ class HttpDeadline {
   /// The same for the rest of a phase, which is called `doing` in errors, with that hint.
   HttpDeadline called(std::string doing, std::string hint) const;
 
+  /// Throws as `wait` does when time is over.
+  [[noreturn]] void expire() const { throw_expired(false); }
+
   /// What is left.
   Milliseconds left() const;
 

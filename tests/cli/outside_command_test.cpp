@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <sys/stat.h>
 
 namespace {
 
@@ -81,6 +82,21 @@ BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_service_may_be_silent) {
   BOOST_TEST(result.status == 1);
   BOOST_TEST(contains(result.err, "stalled for 90ms"), result.err);
   BOOST_TEST(marked() == "2");
+}
+
+BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_name_may_be_looked_up) {
+  const auto hosts = directory / "hosts";  // Whoever opens it waits for somebody to write.
+  BOOST_REQUIRE(::mkfifo(hosts.c_str(), 0644) == 0);
+  prefix = {"unshare", "--map-root-user",
+            "--mount", "sh",
+            "-c",      "mount --bind " + hosts.string() + " /etc/hosts && exec \"$0\" \"$@\""};
+  environment["SERVICE"] = "http://service.example";
+  define_archive();
+  configure_http("connect_timeout = \"90ms\"");
+  const auto result = call({"run", "archive"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.err, "looking up the host's name took longer than 90ms"), result.err);
+  BOOST_TEST(ask_journal("select outcome, count(*) from attempt group by 1") == "failed|3");
 }
 
 BOOST_AUTO_TEST_CASE(show_lists_all_steps_in_their_order) {
