@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -87,7 +88,7 @@ BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_service_may_be_silent) {
 BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_name_may_be_looked_up) {
   const auto hosts = directory / "hosts";  // Whoever opens it waits for somebody to write.
   BOOST_REQUIRE(::mkfifo(hosts.c_str(), 0644) == 0);
-  prefix = {"unshare", "--map-root-user",
+  prefix = {"unshare", ::geteuid() == 0 ? "--propagation=private" : "--map-root-user",
             "--mount", "sh",
             "-c",      "mount --bind " + hosts.string() + " /etc/hosts && exec \"$0\" \"$@\""};
   environment["SERVICE"] = "http://service.example";

@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(program_that_became_another_user_is_not_waited_for) {
                                  "trap '' TERM; echo $$ > " + told + "; sleep 60; true"},
                    .input = "",
                    .environment = {{"PATH", "/usr/bin:/bin"}}},
-                  300ms);
+                  3s);
     return end.kind == ChildEnd::Kind::late;
   }));
   const auto pid = static_cast<pid_t>(std::stol(tests::read_text(told)));
