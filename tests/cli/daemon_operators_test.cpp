@@ -43,12 +43,13 @@ BOOST_AUTO_TEST_CASE(a_paused_converger_does_nothing_until_it_is_resumed) {
 
 BOOST_AUTO_TEST_CASE(a_pause_for_a_while_ends_by_itself) {
   Service service(*this, kQuiet);
-  must({"pause", "--all", "--reason", "a migration", "--for", "1s"});
+  must({"pause", "--all", "--reason", "a migration", "--for", "3s"});
   archive_accounts("id = 1");
   BOOST_TEST(converges());
+  // A pass that was due when the pause ended may have come first.
+  BOOST_TEST(service.logs("a pause, a hold or a quarantine is over"));
   const auto result = service.stop();
   BOOST_TEST(result.status == 0);
-  BOOST_TEST(contains(result.err, "a pause, a hold or a quarantine is over"));
   BOOST_TEST(!contains(result.err, "a person"));
 }
 
