@@ -316,8 +316,10 @@ std::vector<std::string> Journal::in_a_row(const std::string& converger, int pas
 int Journal::count_corrections(const std::string& converger, const std::string& subject,
                                std::int64_t since_us, int enough) {
   int times = 0;
-  implementation_->session_.read([&](SQLite::Database& database) {
-    times = journal::count_corrections(database, converger, subject, since_us, enough);
+  auto& session = implementation_->session_;
+  session.read([&](SQLite::Database&) {
+    times = journal::count_corrections(session.prepared(kSelectCorrections), converger, subject,
+                                       since_us, enough);
   });
   return times;
 }

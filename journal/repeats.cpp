@@ -71,20 +71,14 @@ std::vector<std::string> corrected_in_each(SQLite::Database& database, const std
   return subjects;
 }
 
-int count_corrections(SQLite::Database& database, const std::string& converger,
+int count_corrections(SQLite::Statement& select, const std::string& converger,
                       const std::string& subject, std::int64_t since_us, int enough) {
-  const auto definitions = definition_list(database, {converger});
-  if (definitions.empty()) return 0;
-  SQLite::Statement row(
-      database, fmt::format("select e.time_us from entry e where e.subject = ?1 and e.kind = 2"
-                            " and e.definition in ({}) and not exists"
-                            " (select 1 from entry s where s.kind = 4 and s.txn = e.txn"
-                            "  and s.outcome in (3, 4)) order by e.seq desc limit ?2",
-                            definitions));
-  row.bind(1, subject);
-  row.bind(2, enough);
+  select.bind(1, subject);
+  select.bind(2, converger);
+  select.bind(3, enough);
   int times = 0;
-  while (row.executeStep() && row.getColumn(0).getInt64() >= since_us) ++times;
+  while (select.executeStep() && select.getColumn(0).getInt64() >= since_us) ++times;
+  select.reset();  // Until then it keeps its view of the file.
   return times;
 }
 

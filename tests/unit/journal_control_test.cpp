@@ -1,8 +1,10 @@
 #define BOOST_TEST_DYN_LINK
 #include "journal/redact.h"
+#include "journal/repeats.h"
 #include "src/base/clock.h"
 #include "tests/unit/journal_fixture.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
@@ -244,6 +246,25 @@ BOOST_AUTO_TEST_CASE(narrowed_and_undone_passes_make_no_row) {
   correct({"fought"});
   correct({"fought"});
   BOOST_TEST((journal.in_a_row(kName, 2) == Keys{"fought"}));
+}
+
+BOOST_AUTO_TEST_CASE(corrections_of_a_subject_are_counted_without_a_look_at_others) {
+  const auto count = [&](const std::string& subject, std::int64_t since_us, int enough = 10) {
+    return journal.count_corrections(kName, subject, since_us, enough);
+  };
+  for (int pass = 0; pass < 3; ++pass) correct({"fought", "once " + std::to_string(pass)});
+  correct({"fought"}, Outcome::rolled_back);
+  journal.flush();
+  BOOST_TEST(count("fought", 0) == 3);
+  BOOST_TEST(count("fought", 0, 2) == 2);
+  BOOST_TEST(count("once 1", 0) == 1);
+  BOOST_TEST(count("fought", wall_time_us() + kHour) == 0);
+  BOOST_TEST(journal.count_corrections("other", "fought", 0, 10) == 0);
+
+  SQLite::Database database(file.string());
+  SQLite::Statement plan(database, std::string("explain query plan ") + kSelectCorrections);
+  BOOST_REQUIRE(plan.executeStep());
+  BOOST_TEST(plan.getColumn(3).getString().find("entry_subject") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(service_is_this_process_until_it_ends) {
