@@ -140,9 +140,10 @@ bool ChunkWorker::work_at_once(postgres::Pool::Lease session, const Subjects& ke
   bool acts = false;
   try {
     Slots::Slot slot(state_.slots());
+    const std::string lock =
+        postgres::AdvisoryLocks::take_for_transaction(*session, state_.converger().profile().name);
     postgres::Transaction transaction(std::move(session));
-    transaction.session().queue(
-        postgres::AdvisoryLocks::take_for_transaction(state_.converger().profile().name));
+    transaction.session().queue(lock);
     auto converged = state_.converger().find_and_converge(transaction, keys);
     if (!converged || !are_those(converged->subjects, keys)) return false;
     acts = true;

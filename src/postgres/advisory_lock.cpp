@@ -103,12 +103,14 @@ std::vector<bool> AdvisoryLocks::acquire_many(const std::vector<std::string>& na
   return try_acquire(names);
 }
 
-std::string AdvisoryLocks::take_for_transaction(const std::string& name) {
+std::string AdvisoryLocks::take_for_transaction(Session& session, const std::string& name) {
+  const std::string statement = "converge_lock_" + std::to_string(key_of(name).number);
   // A failed cast ends the transaction before the statements that were sent along with this one.
-  return fmt::format(
-      "select case when {} then 0 else (current_setting('application_name') || "
-      "': another pass of {} is running')::int end",
-      call("pg_try_advisory_xact_lock", key_of(name)), name);
+  session.prepare(statement,
+                  fmt::format("select case when {} then 0 else (current_setting('application_name')"
+                              " || ': another pass of {} is running')::int end",
+                              call("pg_try_advisory_xact_lock", key_of(name)), name));
+  return "execute " + statement;
 }
 
 std::string AdvisoryLocks::variant_name(const std::string& name, int variant) {

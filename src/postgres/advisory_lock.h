@@ -42,9 +42,10 @@ class AdvisoryLocks {
   bool acquire_variant(const std::string& name, int variant);
   static std::string variant_name(const std::string& name, int variant);
 
-  /// A statement that takes the lock until its transaction ends, and fails when somebody has it,
-  /// this object included.
-  static std::string take_for_transaction(const std::string& name);
+  /// A statement for that session that takes the lock until its transaction ends, and fails when
+  /// somebody has it, this object included. Prepared there, outside a transaction, as planning it
+  /// takes the server longer than running it.
+  static std::string take_for_transaction(Session& session, const std::string& name);
 
   /// Gives back what was acquired, either way, once for each time that it was; does nothing for a
   /// name that is not held here.
