@@ -345,7 +345,7 @@ void begin_chain(SQLite::Database& database, const std::string& journal_id) {
 
 void create_schema(SQLite::Database& database, const std::string& journal_id) {
   // None can be chosen inside a transaction, nor the first two later.
-  database.exec("pragma page_size = 8192");
+  database.exec("pragma page_size = 4096");
   database.exec("pragma auto_vacuum = incremental");
   database.exec("pragma journal_mode = wal");
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
