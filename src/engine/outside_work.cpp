@@ -4,6 +4,7 @@
 #include "src/base/text.h"
 #include "src/engine/chunk_worker.h"
 #include "src/engine/outside_calls.h"
+#include "src/engine/owed_plan.h"
 
 #include <fmt/core.h>
 
@@ -57,22 +58,6 @@ std::vector<const OutsideStep*> OutsideWork::changing_from(std::size_t stage) co
   return steps;
 }
 
-/// What a step would do for a subject, or why it cannot.
-std::string OutsideWork::planned_json(const OutsideStep& step, const Subjects& subjects,
-                                      std::size_t row, const std::string& owed) const {
-  const Converger& converger = state_.converger();
-  const SubjectRow subject(converger.columns(), converger.column_types(), subjects, row);
-  std::string json = R"({"title":)" + json_string(step.settings().title);
-  if (!owed.empty()) json += R"(,"key":)" + json_string(attempt_key(owed, step));
-  try {
-    json +=
-        R"(,"request":)" + json_string(step.describe(subject, converger.profile().settings.redact));
-  } catch (const Error& error) {
-    json += R"(,"message":)" + json_string(error.what());
-  }
-  return json + "}";
-}
-
 void OutsideWork::plan(const Subjects& subjects, std::size_t stage,
                        std::vector<journal::Inconsistency>& records,
                        const std::vector<std::string>& underway) const {
@@ -94,7 +79,8 @@ void OutsideWork::plan(const Subjects& subjects, std::size_t stage,
     for (const OutsideStep* step : steps) {
       if (!planned.empty()) planned += ',';
       const bool is_plan = state_.context().journal == nullptr;
-      planned += planned_json(*step, subjects, row, is_plan ? "" : record.planned->key);
+      const auto key = is_plan ? "" : attempt_key(record.planned->key, *step);
+      planned += planned_json(state_.converger(), *step, subjects, row, key);
     }
     add_planned(record, planned);
   }
@@ -113,7 +99,7 @@ std::vector<journal::Inconsistency> OutsideWork::due(
     for (std::size_t row = 0; row < subjects.size(); ++row) {
       if (is_recent(last[row], step->settings().repeat)) continue;
       if (!planned[row].empty()) planned[row] += ',';
-      planned[row] += planned_json(*step, subjects, row, {});
+      planned[row] += planned_json(state_.converger(), *step, subjects, row);
     }
   }
   for (std::size_t row = 0; row < subjects.size(); ++row) {
@@ -235,8 +221,7 @@ void OutsideWork::give_up(const journal::Owed& owed, const std::string& title) c
 /// Where a subject goes on; nothing where its definition has lost the step.
 std::optional<OutsideWork::Place> OutsideWork::place_of(const journal::Owed& owed,
                                                         const OwedRow& row) const {
-  const auto index = static_cast<std::size_t>(owed.step);
-  const std::string title = index < row.steps.size() ? row.steps[index] : "?";
+  const std::string title = row.title(owed.step);
   const auto step = std::find_if(steps_.begin(), steps_.end(),
                                  [&](const auto& one) { return one->settings().title == title; });
   if (step != steps_.end()) {

@@ -81,8 +81,6 @@ class OutsideWork {
   void carry_out(const std::vector<journal::Owed>& page, bool counted);
   std::optional<Place> place_of(const journal::Owed& owed, const OwedRow& row) const;
   void give_up(const journal::Owed& owed, const std::string& title) const;
-  std::string planned_json(const OutsideStep& step, const Subjects& subjects, std::size_t row,
-                           const std::string& owed) const;
 
   PassState& state_;
   const std::vector<std::unique_ptr<const OutsideStep>>& steps_;

@@ -9,8 +9,11 @@
 namespace converge::engine {
 namespace {
 
-std::string told(const std::string& title, const std::string& member, const std::string& text) {
-  return R"({"title":)" + json_string(title) + ",\"" + member + "\":" + json_string(text) + "}";
+std::string told(const std::string& title, const std::string& key, const std::string& member,
+                 const std::string& text) {
+  return R"({"title":)" + json_string(title) +
+         (key.empty() ? "" : R"(,"key":)" + json_string(key)) + ",\"" + member +
+         "\":" + json_string(text) + "}";
 }
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
@@ -18,6 +21,17 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 }  // namespace
+
+std::string planned_json(const Converger& converger, const OutsideStep& step,
+                         const Subjects& subjects, std::size_t row, const std::string& key) {
+  const SubjectRow subject(converger.columns(), converger.column_types(), subjects, row);
+  const std::string& title = step.settings().title;
+  try {
+    return told(title, key, "request", step.describe(subject, converger.profile().settings.redact));
+  } catch (const Error& error) {
+    return told(title, key, "message", error.what());
+  }
+}
 
 OwedPlan::OwedPlan(Converger& converger, postgres::Pool& pool)
     : converger_(converger), session_(pool.lease()) {
@@ -28,36 +42,25 @@ OwedPlan::OwedPlan(Converger& converger, postgres::Pool& pool)
 std::string OwedPlan::detail(const journal::Owed& owed) {
   const OwedRow row = OwedRow::decode(owed.row);
   const auto& steps = converger_.outside();
-  const auto index = static_cast<std::size_t>(owed.step);
-  const std::string title = index < row.steps.size() ? row.steps[index] : "?";
+  const std::string title = row.title(owed.step);
   auto step = std::find_if(steps.begin(), steps.end(),
                            [&](const auto& one) { return one->settings().title == title; });
   std::string planned;
   if (step == steps.end()) {
-    planned = told(title, "message", "given up, as it is not in the definition any more");
+    planned = told(title, "", "message", "given up, as it is not in the definition any more");
   } else {
     const Subjects subject = whole(row);
     if (owed.done) {
-      planned = told(title, "message", "done; the SQL after it is to come");
+      planned = told(title, "", "message", "done; the SQL after it is to come");
       ++step;
     }
     for (; step != steps.end(); ++step) {
       if ((*step)->settings().acts_for != ActsFor::changed) continue;
       if (!planned.empty()) planned += ',';
-      planned += step_json(**step, subject);
+      planned += planned_json(converger_, **step, subject, 0);
     }
   }
   return R"({"planned":[)" + planned + "]}";
-}
-
-std::string OwedPlan::step_json(const OutsideStep& step, const Subjects& subject) const {
-  const SubjectRow row(converger_.columns(), converger_.column_types(), subject, 0);
-  const std::string& title = step.settings().title;
-  try {
-    return told(title, "request", step.describe(row, converger_.profile().settings.redact));
-  } catch (const Error& error) {
-    return told(title, "message", error.what());
-  }
 }
 
 /// The subject as it was, as a pass takes it. What is redacted was not kept, and is not described.

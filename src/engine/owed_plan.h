@@ -10,6 +10,12 @@
 
 namespace converge::engine {
 
+/// What a step would send for that row of `subjects`, without secrets, or why it cannot: `{"title",
+/// "key","request"}` or a `message`, as the details in the journal have it. An empty key is left
+/// out.
+std::string planned_json(const Converger& converger, const OutsideStep& step,
+                         const Subjects& subjects, std::size_t row, const std::string& key = {});
+
 /// Describes what earlier passes left owing as the next pass would carry it out, before it looks
 /// for anything. Nothing is called, and nothing is written.
 class OwedPlan {
@@ -22,7 +28,6 @@ class OwedPlan {
   std::string detail(const journal::Owed& owed);
 
  private:
-  std::string step_json(const OutsideStep& step, const Subjects& subject) const;
   Subjects whole(const OwedRow& row);
 
   Converger& converger_;

@@ -2,6 +2,7 @@
 
 #include "src/engine/subjects.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,12 @@ struct OwedRow {
   std::vector<std::string> steps;  ///< Titles of the steps outside, as the definition had them.
   std::vector<std::string> columns;
   Subjects subject;  ///< One row.
+
+  /// The title of the step with that number.
+  std::string title(std::int64_t step) const {
+    const auto index = static_cast<std::size_t>(step);
+    return index < steps.size() ? steps[index] : "?";
+  }
 
   /// As JSON: `{"steps":["…"],"columns":["id","label"],"values":["7",null]}`.
   std::string encode() const;
