@@ -122,8 +122,6 @@ class Journal {
   /// Those of `subjects` that `owed` tells of on some page, sorted.
   std::vector<std::string> owed_among(const std::string& converger,
                                       const std::vector<std::string>& subjects);
-  /// The convergers for which `owed` tells something, by name.
-  std::vector<std::string> convergers_owing();
   /// Has what is owed by these keys wait for that step now, not yet done. Durable.
   void advance_owed(const std::vector<std::string>& keys, std::int64_t step);
   /// Forgets what is owed by these keys: all of it is done, or the subject is no longer of concern.

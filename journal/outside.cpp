@@ -53,16 +53,6 @@ std::vector<std::string> Journal::owed_among(const std::string& converger,
   return owed;
 }
 
-std::vector<std::string> Journal::convergers_owing() {
-  auto& session = implementation_->session_;
-  std::vector<std::string> names;
-  session.read([&](SQLite::Database& database) {
-    names = read_convergers_owing(database,
-                                  [&](std::int64_t txn) { return session.queued_outcome(txn); });
-  });
-  return names;
-}
-
 void Journal::advance_owed(const std::vector<std::string>& keys, std::int64_t step) {
   if (keys.empty()) return;
   implementation_->session_.write(

@@ -17,36 +17,23 @@ namespace {
 
 constexpr std::int64_t kOwedSinceVersion = 5;
 
-/// A transaction that was pruned and owes something still was committed: that of a pruned one
-/// whose outcome nobody knew would have kept it from being pruned.
-constexpr const char* kOutcome =
-    "select iif(?1 <= (select pruned_seq from chain), 2,"
-    " (select outcome from entry where kind = 4 and txn = ?1 order by outcome is 5 limit 1))";
-
 bool is_committed(SQLite::Database& database, std::int64_t txn, const KnownOutcome& known) {
-  SQLite::Statement row(database, kOutcome);
+  SQLite::Statement row(database, "select " + outcome_sql("?1"));
   row.bind(1, txn);
   row.executeStep();
   const auto written = outcome_in(row.getColumn(0));
   return (written ? written : known(txn)) == Outcome::committed;
 }
 
-/// Calls `found` with the converger and the number of each transaction that is committed.
-template <typename Found>
-void each_committed(SQLite::Database& database, const KnownOutcome& known, const Found& found) {
-  SQLite::Statement row(database, "select distinct converger, txn from owed order by 1, 2");
-  while (row.executeStep()) {
-    const auto txn = row.getColumn(1).getInt64();
-    if (is_committed(database, txn, known)) found(row.getColumn(0).getString(), txn);
-  }
-}
-
 std::set<std::int64_t> committed_of(SQLite::Database& database, const std::string& converger,
                                     const KnownOutcome& known) {
   std::set<std::int64_t> committed;
-  each_committed(database, known, [&](const std::string& name, std::int64_t txn) {
-    if (name == converger) committed.insert(txn);
-  });
+  SQLite::Statement row(database, "select distinct txn from owed where converger = ?");
+  row.bind(1, converger);
+  while (row.executeStep()) {
+    const auto txn = row.getColumn(0).getInt64();
+    if (is_committed(database, txn, known)) committed.insert(txn);
+  }
   return committed;
 }
 
@@ -142,27 +129,15 @@ std::vector<std::string> read_owed_among(SQLite::Database& database, const std::
   return {owed.begin(), owed.end()};
 }
 
-std::vector<std::string> read_convergers_owing(SQLite::Database& database,
-                                               const KnownOutcome& known) {
-  std::set<std::string> names;
-  each_committed(database, known,
-                 [&](const std::string& name, std::int64_t /*txn*/) { names.insert(name); });
-  return {names.begin(), names.end()};
+bool has_owed(SQLite::Database& database) {
+  return schema_state(database).version >= kOwedSinceVersion;
 }
 
-std::int64_t count_owed(SQLite::Database& database, const std::string& subject,
-                        const std::string& definitions) {
-  if (schema_state(database).version < kOwedSinceVersion) return 0;
-  SQLite::Statement row(
-      database, fmt::format("select count(*) from owed where subject = ? and converger in"
-                            " (select name from definition where id in ({}))"
-                            " and (txn <= (select pruned_seq from chain) or 2 = ("
-                            "  select outcome from entry where kind = 4 and entry.txn = owed.txn"
-                            "  order by outcome is 5 limit 1))",
-                            definitions));
-  row.bind(1, subject);
-  row.executeStep();
-  return row.getColumn(0).getInt64();
+std::string outcome_sql(const std::string& txn) {
+  return fmt::format(
+      "iif({0} <= (select pruned_seq from chain), 2, (select e.outcome from entry e"
+      " where e.kind = 4 and e.txn = {0} order by e.outcome is 5 limit 1))",
+      txn);
 }
 
 void update_owed(SQLite::Database& database, const std::vector<std::string>& keys,

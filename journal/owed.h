@@ -92,13 +92,12 @@ std::vector<Owed> read_owed(SQLite::Database& database, const std::string& conve
 std::vector<std::string> read_owed_among(SQLite::Database& database, const std::string& converger,
                                          const std::vector<std::string>& subjects,
                                          const KnownOutcome& known);
-/// The convergers that `read_owed` would tell something of, by name.
-std::vector<std::string> read_convergers_owing(SQLite::Database& database,
-                                               const KnownOutcome& known);
-/// How many steps outside the database committed transactions still owe for a subject, by the
-/// definitions (numbers in an SQL list). None in a journal before schema 5.
-std::int64_t count_owed(SQLite::Database& database, const std::string& subject,
-                        const std::string& definitions);
+/// Whether this journal knows of steps outside the database, since schema 5.
+bool has_owed(SQLite::Database& database);
+/// SQL for how the transaction ended whose number `txn`, an expression, gives: null while it is
+/// pending. One that was pruned and owes something still was committed, as one whose outcome nobody
+/// knew would have kept it from being pruned.
+std::string outcome_sql(const std::string& txn);
 void update_owed(SQLite::Database& database, const std::vector<std::string>& keys,
                  std::int64_t step);
 void delete_owed(SQLite::Database& database, const std::vector<std::string>& keys);

@@ -18,6 +18,7 @@ struct OwedTotal {
   std::int64_t since_us = 0;        ///< When the first of their transactions was to commit.
   std::int64_t ready = 0;           ///< Those of them that are not in quarantine ...
   std::int64_t ready_since_us = 0;  ///< ... and the time for these alone.
+  std::int64_t committed = 0;       ///< Those whose transaction is known to be.
 
   std::int64_t unknown = 0;  ///< Subjects that wait for a person to settle a transaction.
   std::int64_t unknown_since_us = 0;
@@ -33,13 +34,14 @@ struct OwedTotal {
 /// ms for 100,000 subjects. None in a journal before schema 5.
 std::map<std::string, OwedTotal> read_owed_totals(SQLite::Database& database);
 
-/// What keeps one subject waiting for steps outside the database.
-struct UnknownOwed {
-  std::int64_t txns = 0;  ///< Transactions that a person has to settle ...
-  std::int64_t txn = 0;   ///< ... and the entry of the first; 0: there is none.
+/// What is owed to one subject outside the database.
+struct SubjectOwed {
+  std::int64_t steps = 0;         ///< As far as their transactions are committed.
+  std::int64_t unknown_txns = 0;  ///< Transactions that a person has to settle first ...
+  std::int64_t unknown_txn = 0;   ///< ... and the entry of the first; 0: there is none.
 };
 /// By the definitions (numbers in an SQL list). None in a journal before schema 5.
-UnknownOwed read_unknown_owed(SQLite::Database& database, const std::string& subject,
+SubjectOwed read_subject_owed(SQLite::Database& database, const std::string& subject,
                               const std::string& definitions);
 
 }  // namespace converge::journal

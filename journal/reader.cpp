@@ -212,11 +212,7 @@ State Reader::state() {
       state.quarantined = read_quarantined(database);
       state.service = read_service(database);
     }
-    if (schema_state(database).version >= 5) {
-      // Whether an unsettled transaction was committed is for the writer to find out.
-      state.owing = read_convergers_owing(database, [](auto) { return Outcome::committed; });
-      state.owed = read_owed_totals(database);
-    }
+    state.owed = read_owed_totals(database);
     known.state_ = state;
     known.state_version_ = version;
     return state;
@@ -228,7 +224,7 @@ void Reader::owed(const std::string& converger, const std::function<void(const O
   std::vector<Owed> owed;
   do {
     owed = implementation_->reading([&](SQLite::Database& database) {
-      if (schema_state(database).version < 5) return std::vector<Owed>();
+      if (!has_owed(database)) return std::vector<Owed>();
       return read_owed(database, converger, page, [](auto) { return Outcome::committed; });
     });
     std::for_each(owed.begin(), owed.end(), visit);
@@ -242,7 +238,7 @@ std::vector<std::optional<LastOutside>> Reader::last_outside(
     const std::string& converger, const std::string& title,
     const std::vector<std::string>& subjects) {
   return implementation_->reading([&](SQLite::Database& database) {
-    if (schema_state(database).version < 5) {
+    if (!has_owed(database)) {
       return std::vector<std::optional<LastOutside>>(subjects.size());
     }
     SQLite::Statement select(database, kSelectOutside);

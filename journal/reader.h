@@ -68,11 +68,8 @@ struct State {
   std::map<std::string, LastPass> last_passes = {};  ///< By converger, and so the holds ...
   std::map<std::string, Hold> holds = {};            ///< ... which may be released already.
   std::vector<Pause> pauses = {};                    ///< Also those whose time is up.
-  std::vector<Quarantined> quarantined = {};  ///< By converger, those first that are due first.
-  std::optional<Service> service = {};        ///< Which may have died.
-  /// Convergers whose steps outside the database are owed; or may be, as the transaction before
-  /// them is not settled.
-  std::vector<std::string> owing = {};
+  std::vector<Quarantined> quarantined = {};   ///< By converger, those first that are due first.
+  std::optional<Service> service = {};         ///< Which may have died.
   std::map<std::string, OwedTotal> owed = {};  ///< By converger; also what waits for a person.
 };
 
@@ -118,7 +115,7 @@ class Reader {
 
   State state();
   /// What a converger owes, oldest first, by transactions that are committed; or may be, as
-  /// `State::owing`.
+  /// `OwedTotal::subjects`.
   void owed(const std::string& converger, const std::function<void(const Owed&)>& visit);
   /// As `Journal::last_outside`.
   std::vector<std::optional<LastOutside>> last_outside(const std::string& converger,

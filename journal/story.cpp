@@ -2,7 +2,7 @@
 
 #include "journal/convergers.h"
 #include "journal/detail.h"
-#include "journal/owed.h"
+#include "journal/owed_reading.h"
 #include "journal/reading.h"
 #include "journal/stored_entry.h"
 #include "journal/subject_search.h"
@@ -208,8 +208,7 @@ StorySummary StoryReader::Implementation::summary(const StoryFilter& filter) {
     more = rows == kCountedEntries;
   }
   const auto definitions = definition_list(*database_, filter.convergers);
-  summary.owed = count_owed(*database_, filter.subject, definitions);
-  summary.waiting = read_unknown_owed(*database_, filter.subject, definitions);
+  summary.owed = read_subject_owed(*database_, filter.subject, definitions);
   return summary;
 }
 

@@ -66,8 +66,7 @@ struct StorySummary {
   std::int64_t rolled_back = 0;  ///< Corrections that were not to be ...
   std::int64_t pending = 0;      ///< ... that are not settled yet ...
   std::int64_t unknown = 0;      ///< ... or of which nobody knows.
-  std::int64_t owed = 0;         ///< Steps outside the database that are still to be carried out.
-  UnknownOwed waiting = {};      ///< What holds back others of those.
+  SubjectOwed owed = {};         ///< Steps outside the database that are still to be carried out.
 };
 
 /// What a person's word for a subject came to.

@@ -63,7 +63,11 @@ struct Errands {
 /// which is told by whoever writes it.
 std::vector<std::string> owing(const config::Config& config) {
   try {
-    return remember(config.journal).owing;
+    std::vector<std::string> names;
+    for (const auto& [name, total] : remember(config.journal).owed) {
+      if (total.subjects > 0) names.push_back(name);
+    }
+    return names;
   } catch (const Error&) {
     return {};
   }

@@ -216,11 +216,12 @@ std::string summary_text(std::string_view subject, const journal::StorySummary& 
   if (summary.failed > 0) {
     text += line(2, "failed last " + format_local(summary.last_failed_us), kAll, Style::faint);
   }
-  if (summary.owed > 0) {
-    text += line(2, counted(summary.owed, "step") + " outside the database still to be carried out",
-                 kAll, Style::warning);
+  if (summary.owed.steps > 0) {
+    text += line(
+        2, counted(summary.owed.steps, "step") + " outside the database still to be carried out",
+        kAll, Style::warning);
   }
-  if (const auto& [txns, txn] = summary.waiting; txns > 0) {
+  if (const auto& [steps, txns, txn] = summary.owed; txns > 0) {
     text +=
         line(2,
              fmt::format("a step outside the database waits, as whether transaction {} committed "

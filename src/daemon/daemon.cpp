@@ -153,23 +153,18 @@ int Daemon::recover(LockConnection& connection, bool own) {
   }
 }
 
-void Daemon::wake_owing() {
-  for (const auto& name : journal_.convergers_owing()) passes_.wake(name);
-}
-
-/// What dies beside this service, such as a `run` by hand, leaves its work to it. What cannot be
-/// settled yet is asked about ever more seldom.
+/// What dies beside this service, such as a `run` by hand, leaves its work to it: once it is
+/// settled, what it owes is seen in the journal. What cannot be settled yet is asked about ever
+/// more seldom.
 void Daemon::take_over() {
   const auto held = link_.locks();
   if (!held || troubles_.has(Troubles::Cause::journal)) return;
   try {
-    if (engine::give_up_attempts(journal_) > 0) wake_owing();
+    engine::give_up_attempts(journal_);
     if (Clock::now() < next_take_over_ || !engine::have_dead_left_any(journal_)) return;
     next_take_over_ = Clock::now() + pause_take_over_;
     pause_take_over_ = std::min(pause_take_over_ * 2, kLongestTakeOver);
-    if (recover(*held, false) == 0) return;
-    pause_take_over_ = kFirstTakeOver;
-    wake_owing();
+    if (recover(*held, false) > 0) pause_take_over_ = kFirstTakeOver;
   } catch (const Error&) {
     // The server is gone, or the journal's disk is: whoever needs it tells that.
   }

@@ -51,7 +51,6 @@ class Daemon {
   /// How many transactions were settled.
   int recover(LockConnection& connection, bool own);
   void take_over();
-  void wake_owing();
   void told_failure(const Error& error);
   void set_gate(const std::set<Troubles::Cause>& troubles);
   void answer(std::optional<int> signal, const ReadAgain& read_again);

@@ -34,6 +34,14 @@ std::set<std::string> to_retry(const journal::State& state, const std::string& n
   return subjects;
 }
 
+std::set<std::string> owing_in(const journal::State& state) {
+  std::set<std::string> names;
+  for (const auto& [name, total] : state.owed) {
+    if (total.committed > 0) names.insert(name);
+  }
+  return names;
+}
+
 /// With a pause of its own even where no such converger is known here: other hosts may have it.
 std::set<std::string> paused_in(const journal::State& state, std::set<std::string> all,
                                 std::int64_t now_us) {
@@ -86,7 +94,7 @@ void Operators::look(journal::Reader& reader) {
   journal::State now = reader.state();
   const std::int64_t head_seq = reader.head().seq;
   const std::int64_t now_us = wall_time_us();
-  const std::vector<std::string> owing = now.owing;
+  const std::set<std::string> owing = owing_in(now);
   const std::set<std::string> all = events_.names();
   std::set<std::string> paused = paused_in(now, all, now_us);
   std::set<std::string> names;

@@ -11,7 +11,6 @@
 #include <set>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace converge::daemon {
 
@@ -27,8 +26,9 @@ struct OperatorEvents {
   /// Those that are paused now; told at every look, before what is let go.
   std::function<void(std::set<std::string> convergers)> paused;
   std::function<void(const std::string& converger)> let_go;
-  /// Those that may owe steps outside the database; told at every look.
-  std::function<void(const std::vector<std::string>& convergers)> owing;
+  /// All that owe steps outside the database, by transactions known to be committed; told at every
+  /// look.
+  std::function<void(const std::set<std::string>& convergers)> owing;
 };
 
 /// Watches the journal for what operators do with other commands. Thread-safe.

@@ -27,6 +27,7 @@ Finish finish_of(const Job& job, const engine::PassResult& result) {
     finish.retry = is_nobodys_fault(*result.error) ? Retry::soon : Retry::later;
   }
   finish.whole = !job.subjects.empty() && result.not_keys;
+  finish.carried_out = result.inconsistencies > 0;
   return finish;
 }
 
@@ -99,11 +100,9 @@ void Passes::wake(const std::string& converger) {
   tell_all();
 }
 
-void Passes::owe(const std::vector<std::string>& convergers) {
+void Passes::owe(const std::set<std::string>& convergers) {
   const std::lock_guard lock(mutex_);
-  bool any = false;
-  for (const auto& name : convergers) any |= schedule_.owe(name, Clock::now());
-  if (any) tell_all();
+  if (schedule_.owe(convergers, Clock::now())) tell_all();
 }
 
 void Passes::wake_all() {

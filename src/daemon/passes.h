@@ -63,8 +63,8 @@ class Passes {
   void notified(const std::string& channel, const std::string& payload);
   /// A person let it go on.
   void wake(const std::string& converger);
-  /// These owe steps outside the database, as somebody sees who looks now and then.
-  void owe(const std::vector<std::string>& convergers);
+  /// These, and no others, owe steps outside the database, as somebody sees who looks now and then.
+  void owe(const std::set<std::string>& convergers);
   void wake_all();
   void own(const Unit& unit, bool owned);
 

@@ -52,6 +52,7 @@ void Schedule::wake_entry(Entry& entry, const std::string& payload, Time now) {
 
 void Schedule::wake_whole_entry(Entry& entry, Time now) {
   wake_entry(entry, "", now);
+  if (entry.owed) entry.owed = now;
   entry.not_before = now;
   entry.attempts = 0;
 }
@@ -83,13 +84,17 @@ void Schedule::wake_whole(const std::string& converger, Time now) {
   for_each(converger, [&](Entry& entry) { wake_whole_entry(entry, now); });
 }
 
-bool Schedule::owe(const std::string& converger, Time now) {
+bool Schedule::owe(const std::set<std::string>& convergers, Time now) {
   bool any = false;
-  for_each(converger, [&](Entry& entry) {
-    if (!entry.defined || entry.owed || entry.running) return;
-    entry.owed = now;
-    any = true;
-  });
+  for (auto& [unit, entry] : entries_) {
+    if (!convergers.contains(unit.converger)) {
+      entry.owed.reset();
+      entry.owed_attempts = 0;
+    } else if (entry.defined && !entry.owed && !entry.running) {
+      entry.owed = now;
+      any = true;
+    }
+  }
   return any;
 }
 
@@ -123,8 +128,8 @@ std::optional<Schedule::Time> Schedule::ready_at(const Entry& entry) {
   if (!entry.defined || entry.running) return std::nullopt;
   const auto whole = whole_at(entry);
   if (!whole && !entry.owed) return std::nullopt;
-  const Time ready = std::min(whole.value_or(Time::max()), entry.owed.value_or(Time::max()));
-  return std::max(ready, entry.not_before);
+  const Time ready = whole ? std::max(*whole, entry.not_before) : Time::max();
+  return std::min(ready, entry.owed.value_or(Time::max()));
 }
 
 bool Schedule::is_urgent(const Entry& entry, Time now) {
@@ -144,9 +149,10 @@ std::optional<Job> Schedule::take(Time now) {
   if (best == entries_.end()) return std::nullopt;
   Entry& entry = best->second;
   entry.running = true;
-  entry.owed.reset();
+  if (entry.owed && *entry.owed <= now) entry.owed.reset();  // Any pass carries it out.
   const auto whole_at = Schedule::whole_at(entry);
-  if (!whole_at || *whole_at > now) return Job{.unit = best->first, .only_owed = true};
+  if (!whole_at || std::max(*whole_at, entry.not_before) > now)
+    return Job{.unit = best->first, .only_owed = true};
   // What is due anyway is looked at as a whole.
   const bool whole = entry.whole || (entry.due && *entry.due <= now);
   Job job{.unit = best->first,
@@ -191,14 +197,16 @@ void Schedule::finish(const Job& job, const Finish& finish, Time now) {
   entry.owed = now + *finish.again;  // What it left owing waits for that.
 }
 
-/// What is still owed after it, and waits for nothing, will be told of again.
+/// What is still owed after it, and waits for nothing, may be another host's shard, or held.
 void Schedule::finish_owed(Entry& entry, const Finish& finish, Time now) {
-  if (finish.retry != Finish::Retry::no) {
-    entry.not_before = now + backoff(finish.retry, entry.attempts++);
-    return;
+  if (finish.carried_out) entry.owed_attempts = 0;
+  if (finish.again) {
+    entry.owed = now + *finish.again;
+  } else if (!finish.carried_out || finish.retry != Finish::Retry::no) {
+    const bool soon = finish.retry == Finish::Retry::soon;
+    entry.owed =
+        now + backoff(soon ? Finish::Retry::soon : Finish::Retry::later, entry.owed_attempts++);
   }
-  entry.attempts = 0;
-  if (finish.again) entry.owed = now + *finish.again;
 }
 
 std::optional<Schedule::Time> Schedule::next() const {

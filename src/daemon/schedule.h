@@ -55,7 +55,8 @@ struct Finish {
   /// tried again soon; a failure, not sooner than the definition's interval unless it was woken,
   /// before or since.
   enum class Retry { no, soon, later } retry = Retry::no;
-  bool whole = false;  ///< A narrowed pass met what it could not tell: one over all, at once.
+  bool whole = false;        ///< A narrowed pass met what it could not tell: one over all, at once.
+  bool carried_out = false;  ///< Something was done, of what was owed if that was what it was for.
 };
 
 /// Decides what is run next, from the times of a monotonic clock that it is given. Wake-ups of a
@@ -75,10 +76,11 @@ class Schedule {
   void wake(const std::string& converger, const std::string& payload, Time now);
   /// Over all its subjects, at once, even where it backs off.
   void wake_whole(const std::string& converger, Time now);
-  /// This host owes steps outside the database: a pass for these alone is due now, whether or not
-  /// this host owns the converger and whatever its interval is, unless one is due some time, or one
-  /// over all has left them until then. Whether anything became due.
-  bool owe(const std::string& converger, Time now);
+  /// These, and no others, owe steps outside the database that this host is to carry out. One that
+  /// begins to is run for these alone, at once, whether or not this host owns it and whatever its
+  /// interval is. A pass that left some says until when, or else the next waits ever longer. To be
+  /// called again and again. Whether anything became due.
+  bool owe(const std::set<std::string>& convergers, Time now);
   /// Everything is due now, over all its subjects: wake-ups may have been lost.
   void wake_all(Time now);
 
@@ -106,6 +108,7 @@ class Schedule {
     std::optional<Time> woken = {};
     std::optional<Time> notified = {};
     std::optional<Time> owed = {};  ///< When a pass for what is owed alone is due.
+    int owed_attempts = 0;          ///< Of these, that did nothing, in a row.
     Time owned_since{};
     Time not_before{};   ///< Backing off.
     int attempts = 0;    ///< That failed in a row.

@@ -63,11 +63,11 @@ BOOST_AUTO_TEST_CASE(story_tells_attempts_once_and_what_planned_them) {
   BOOST_TEST((all[2].planned_by == all[0].stored.seq));
   auto summary = StoryReader(file).summary({.subject = "7"});
   BOOST_TEST(summary.failed == 0);  // A failure has an entry of its own.
-  BOOST_TEST(summary.owed == 1);
+  BOOST_TEST(summary.owed.steps == 1);
   BOOST_TEST(summary.corrected.at(0).count == 1);
-  BOOST_TEST(StoryReader(file).summary({.subject = "7", .convergers = {"other"}}).owed == 0);
+  BOOST_TEST(StoryReader(file).summary({.subject = "7", .convergers = {"other"}}).owed.steps == 0);
   journal.drop_owed({key_of("7")});
-  BOOST_TEST(StoryReader(file).summary({.subject = "7"}).owed == 0);
+  BOOST_TEST(StoryReader(file).summary({.subject = "7"}).owed.steps == 0);
 }
 
 BOOST_AUTO_TEST_CASE(statistics_count_attempts) {

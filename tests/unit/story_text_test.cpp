@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(correction_says_what_is_to_follow_and_the_summary_what_is_o
   BOOST_TEST(contains(body(story), "  corrected\n    then notify\n    then tell\n"));
   StorySummary summary{.last_seq = 1, .label = std::nullopt};
   BOOST_TEST(!contains(cli::summary_text("42", summary), "outside"));
-  summary.owed = 2;
+  summary.owed.steps = 2;
   BOOST_TEST(contains(cli::summary_text("42", summary),
                       "  2 steps outside the database still to be carried out\n"));
 }
