@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(no_pass_begins_after_sigterm_whatever_comes_back) {
          "-- every: 50ms\n\n-- find:\nselect id from account where id = 2 and name <> 'seen';\n\n"
          "-- step: see\nupdate account set name = 'seen' from subject "
          "where account.id = subject.id and name <> 'seen' returning subject.id;\n");
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   const auto seen = [this] { return sql("select name = 'seen' from account where id = 2"); };
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
   BOOST_REQUIRE(eventually([&] { return seen() == "t"; }));
@@ -88,9 +88,9 @@ BOOST_AUTO_TEST_CASE(no_pass_begins_after_sigterm_whatever_comes_back) {
 }
 
 BOOST_AUTO_TEST_CASE(sigterm_while_it_drains_for_a_new_configuration_is_the_first) {
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
-  directory.write("daemon.toml", std::string("[daemon]\nworkers = 1\n") + kQuiet);
+  directory.write("daemon.toml", std::string("[daemon]\nworkers = 1\n") + kPatient);
   service.signal(SIGHUP);
   BOOST_REQUIRE(service.logs("configuration and definitions are read again"));
   service.signal(SIGTERM);
@@ -103,9 +103,9 @@ BOOST_AUTO_TEST_CASE(sigterm_while_it_drains_for_a_new_configuration_is_the_firs
 }
 
 BOOST_AUTO_TEST_CASE(sighup_while_it_drains_reads_the_configuration_once_more) {
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
-  directory.write("daemon.toml", std::string("[daemon]\nworkers = 1\n") + kQuiet);
+  directory.write("daemon.toml", std::string("[daemon]\nworkers = 1\n") + kPatient);
   service.signal(SIGHUP);
   BOOST_REQUIRE(service.logs("configuration and definitions are read again"));
   const auto socket = directory / "status.sock";
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(sighup_while_it_drains_reads_the_configuration_once_more) {
 }
 
 BOOST_AUTO_TEST_CASE(the_watchdog_is_fed_while_it_drains) {
-  Service service(*this, kQuiet, {{"WATCHDOG_USEC", "20000"}});
+  Service service(*this, kPatient, {{"WATCHDOG_USEC", "20000"}});
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
   service.signal(SIGTERM);
   BOOST_REQUIRE(is_stopping(service));

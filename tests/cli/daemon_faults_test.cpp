@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_of_the_journal_stops_it_until_there_is_room) {
 BOOST_AUTO_TEST_CASE(an_outcome_that_found_no_room_is_told_when_there_is_some) {
   guard_commits("new.account_id = 1");
   Bystander bystander(*this, kCommitLock);
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   archive_accounts("id = 1");
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
   service.limit_file_size(std::filesystem::file_size(journal.string() + "-wal"));
@@ -213,13 +213,13 @@ BOOST_AUTO_TEST_CASE(killed_at_its_commit_it_goes_on_where_it_was) {
   archive_accounts();
   Bystander bystander(*this, kCommitLock);
   {
-    Service service(*this, kQuiet);
+    Service service(*this, kPatient);
     BOOST_REQUIRE(wait_for_advisory_lock(*this));
     service.signal(SIGKILL);
     service.wait();
   }
   bystander.end();
-  Service service(*this, kQuiet, {}, "second");
+  Service service(*this, kPatient, {}, "second");
   BOOST_TEST(converges());
   BOOST_TEST(service.stop().status == 0);
   require_agreement();

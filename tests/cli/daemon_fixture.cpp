@@ -88,7 +88,7 @@ Daemon::Daemon() {
       "perform pg_notify('account_archived', new.id::text); return null; end $$;"
       "create trigger tell after update on account for each row "
       "when (old.archived_at is null and new.archived_at is not null) execute function tell()");
-  define_archive("-- every: 1h\n-- listen: account_archived\n");
+  define_archive("-- every: 1h\n-- listen: account_archived\n-- timeout: 60s\n");
 }
 
 void Daemon::define_archive(const std::string& settings) const {

@@ -71,5 +71,7 @@ struct Daemon : Cli {
 
 /// Without a status server, so that daemons do not meet at a port.
 inline constexpr const char* kQuiet = "status = \"off\"\n";
+/// And with a pass that waits for a lock as long as a case keeps it.
+inline constexpr const char* kPatient = "status = \"off\"\n[database]\nlock_timeout = \"60s\"\n";
 
 }  // namespace converge::tests

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_not_found_costs_no_look_at_all_others) {
 BOOST_AUTO_TEST_CASE(a_notification_during_a_pass_is_answered_by_one_more) {
   add_accounts(2);
   guard_commits("new.account_id = 1");
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   Bystander bystander(*this, kCommitLock);
   archive_accounts("id = 1");
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
@@ -128,11 +128,11 @@ BOOST_AUTO_TEST_CASE(a_burst_of_100000_notifications_is_digested) {
 
 BOOST_AUTO_TEST_CASE(sigterm_lets_the_chunk_in_flight_end) {
   add_accounts(30);
-  define_archive("-- every: 1h\n-- chunk: 5\n");
+  define_archive("-- every: 1h\n-- chunk: 5\n-- timeout: 60s\n");
   guard_commits("true");
   archive_accounts();
   Bystander bystander(*this, kCommitLock);
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   BOOST_REQUIRE(wait_for_advisory_lock(*this, 2));
   service.signal(SIGTERM);
   BOOST_TEST(eventually([&] { return service.manager().has_told("STOPPING=1"); }));
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_second_sigterm_abandons_and_recovery_settles) {
   guard_commits("new.account_id = 1");
   archive_accounts();
   Bystander bystander(*this, kCommitLock);
-  Service service(*this, kQuiet);
+  Service service(*this, kPatient);
   BOOST_REQUIRE(wait_for_advisory_lock(*this));
   service.signal(SIGTERM);
   BOOST_TEST(eventually([&] { return service.manager().has_told("STOPPING=1"); }));
