@@ -51,6 +51,13 @@ void Faults::add(const std::map<std::string, std::string>& settings) {
 void Faults::clear() {
   const std::lock_guard lock(mutex_);
   waiting_.clear();
+  ++clears_;
+  cleared_.notify_all();
+}
+
+void Faults::delay(std::chrono::milliseconds duration) {
+  std::unique_lock lock(mutex_);
+  cleared_.wait_for(lock, duration, [this, before = clears_] { return clears_ != before; });
 }
 
 std::optional<Fault> Faults::take(const std::string& path) {

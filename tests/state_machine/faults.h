@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,7 +17,7 @@ struct Fault {
   long every = 1;           ///< It strikes each n-th request of those that it may strike.
   std::string path;         ///< It strikes only paths that begin so.
   std::string retry_after;  ///< For an answer with a status; empty: none.
-  std::chrono::milliseconds delay{1000};  ///< Of `slow`.
+  std::chrono::milliseconds delay{1000};  ///< Of `slow`, at most: till the faults are cleared.
 };
 
 /// The faults that wait for their requests. Thread-safe.
@@ -27,6 +28,8 @@ class Faults {
   void clear();
   /// The one that strikes a request for this path: the oldest that may.
   std::optional<Fault> take(const std::string& path);
+  /// Waits as long as that, or until all faults are cleared.
+  void delay(std::chrono::milliseconds duration);
 
  private:
   struct Waiting {
@@ -35,6 +38,8 @@ class Faults {
   };
 
   std::mutex mutex_;
+  std::condition_variable cleared_;
+  long clears_ = 0;
   std::vector<Waiting> waiting_;
 };
 

@@ -127,7 +127,11 @@ class Handler : public Poco::Net::HTTPRequestHandler {
 
   void send_late(const Answer& answer, const std::optional<Fault>& fault,
                  HTTPServerResponse& response) const {
-    std::this_thread::sleep_for(fault && fault->kind == "slow" ? fault->delay : service_.delay);
+    if (fault && fault->kind == "slow") {
+      service_.faults.delay(fault->delay);
+    } else {
+      std::this_thread::sleep_for(service_.delay);
+    }
     // Answers as if the connection stayed, and ends it.
     if (fault && fault->kind == "drop") response.setKeepAlive(false);
     send(answer, response, fault && fault->kind == "drop");
