@@ -78,6 +78,8 @@ BOOST_AUTO_TEST_CASE(a_quarantined_subject_is_retried_when_a_person_says_so) {
   archive_accounts();
   BOOST_TEST(eventually([this] { return left_to_do() == "3"; }));
   BOOST_TEST(service.logs("not this one"));
+  // It is told before the journal has it.
+  BOOST_TEST(eventually([this] { return ask_journal("select count(*) from quarantine") == "1"; }));
   sql("drop trigger refuse on cluster");
   must({"retry", "archive", "3"});
   BOOST_TEST(converges());
