@@ -81,8 +81,10 @@ BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_service_may_be_silent) {
   service.fault("kind=slow&delay=60000&path=/accounts/2");
   const auto result = call({"run", "archive"});
   BOOST_TEST(result.status == 1);
-  BOOST_TEST(contains(result.err, "stalled for 90ms"), result.err);
-  BOOST_TEST(marked() == "2");
+  // The others as well where the machine is slow.
+  BOOST_TEST(contains(result.err, "subject 2 (a2@example.com): step tell: stalled for 90ms"),
+             result.err);
+  BOOST_TEST(sql("select count(*) from mark where account_id = 2") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(configuration_says_how_long_a_name_may_be_looked_up) {
