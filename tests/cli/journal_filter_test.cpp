@@ -142,29 +142,27 @@ BOOST_AUTO_TEST_CASE(what_is_appended_is_followed_from_another_process) {
 }
 
 BOOST_AUTO_TEST_CASE(follower_keeps_to_its_filter) {
-  Command follower = start({"journal", "-f", "-n", "0", "--converger", "second"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  Command follower = start({"journal", "-f", "-n", "1", "--converger", "second"});
+  BOOST_REQUIRE(follower.wait_for_output("pass converged"));
   correct("archive", "id = 4");
   correct("second", "id = 5");
-  BOOST_TEST(follower.wait_for_output("pass converged"));
+  BOOST_TEST(follower.wait_for_output("5 (a5@example.com)"));
   BOOST_TEST(!contains(follower.out(), "a4@example.com"));
-  BOOST_TEST(contains(follower.out(), "5 (a5@example.com)"));
   follower.kill(SIGKILL);
 }
 
 BOOST_AUTO_TEST_CASE(follower_by_outcome_tells_what_was_pending_when_it_was_appended) {
-  Command follower = start({"journal", "-f", "-n", "0", "--kind", "inconsistency", "--outcome",
+  Command follower = start({"journal", "-f", "-n", "1", "--kind", "inconsistency", "--outcome",
                             "committed", "-o", "json"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  BOOST_REQUIRE(follower.wait_for_output("a3@example.com"));
   correct("archive", "id in (4, 5)");
   correct("second", "id = 6");
   BOOST_TEST(follower.wait_for_output("a6@example.com"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   std::string seen;
   for (const auto& line : lines(follower.out())) {
     seen += member(line, "subject") + member(line, "outcome") + " ";
   }
-  BOOST_TEST(seen == "4committed 5committed 6committed ");
+  BOOST_TEST(seen == "3committed 4committed 5committed 6committed ");
   follower.kill(SIGKILL);
 }
 
@@ -173,8 +171,8 @@ BOOST_AUTO_TEST_CASE(journal_behind_a_symbolic_link_is_followed_at_once) {
   std::filesystem::create_symlink(journal, directory / "elsewhere" / "link.db");
   environment["CONVERGE_JOURNAL"] = (directory / "elsewhere" / "link.db").string();
   const auto real = std::exchange(journal, directory / "elsewhere" / "link.db");
-  Command follower = start({"journal", "-f", "-n", "0"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  Command follower = start({"journal", "-f", "-n", "1"});
+  BOOST_REQUIRE(follower.wait_for_output("pass converged"));
   correct("archive", "id = 4");
   BOOST_TEST(follower.wait_for_output("4 (a4@example.com)"));
   BOOST_TEST(!std::filesystem::exists(directory / "elsewhere" / "link.db.lock"));
@@ -218,13 +216,18 @@ BOOST_AUTO_TEST_CASE(reader_that_is_killed_in_the_middle_leaves_the_writers_alon
     dirty_again();
     correct("archive", "true");
   }
-  Command reader({"sh", "-c", "\"$0\" --journal \"$1\" journal -n all -o json | sleep 60", binary,
-                  journal.string()});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  Command reader({"sh", "-c",
+                  "\"$0\" --journal \"$1\" journal -n all -o json | "
+                  "{ read -r line; echo \"$line\"; sleep 60; }",
+                  binary, journal.string()});
+  BOOST_REQUIRE(reader.wait_for_output("\"seq\":1,"));
   dirty_again();
   correct("second", "true");
-  BOOST_TEST(run_command({"sqlite3", journal.string(), "pragma wal_checkpoint(truncate)"})
-                 .out.starts_with("0|"));
+  // Till there is no room for more of its output, it reads.
+  BOOST_TEST(eventually([this] {
+    return run_command({"sqlite3", journal.string(), "pragma wal_checkpoint(truncate)"})
+        .out.starts_with("0|");
+  }));
   reader.kill(SIGKILL);
   run_command({"pkill", "-KILL", "-f", journal.string() + " journal -n all"});
   dirty_again();
@@ -257,10 +260,11 @@ BOOST_AUTO_TEST_CASE(follower_sleeps_while_nothing_happens) {
     }
     return std::stoi(line.substr(line.find(':') + 1));
   };
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  const int before = switches();
-  std::this_thread::sleep_for(std::chrono::seconds(5));
-  BOOST_TEST(switches() - before < 10);
+  BOOST_TEST(eventually([&] {  // It may still be at its beginning.
+    const int before = switches();
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    return switches() - before < 10;
+  }));
   follower.kill(SIGKILL);
 }
 
