@@ -51,28 +51,35 @@ BOOST_AUTO_TEST_CASE(a_file_that_broke_hides_nothing_of_the_version_that_runs) {
   BOOST_REQUIRE(call({"pause", "archive", "--reason", "billing moves"}).status == 0);
   define("archive", "-- every: soon\n" + archiver(""));
   reload(service);
-  BOOST_TEST(eventually([this] { return contains(status().out, "archive  paused  "); }));
-  BOOST_TEST(status().status == 1);
-  BOOST_TEST(contains(status().out,
+  CommandResult told;
+  BOOST_TEST(eventually([&] {
+    told = status();
+    return contains(told.out, "archive  paused  ");
+  }));
+  BOOST_TEST(told.status == 1);
+  BOOST_TEST(contains(told.out,
                       "archive: its file is broken, and its last good version stays "
                       "in force: "));
-  BOOST_TEST(contains(status().out, "Look with `converge check archive`."));
-  BOOST_TEST(contains(call({"list"}).out, "  paused  "));
+  BOOST_TEST(contains(told.out, "Look with `converge check archive`."));
+  BOOST_TEST(eventually([this] { return contains(call({"list"}).out, "  paused  "); }));
   BOOST_TEST(contains(ask("/metrics"), "converge_paused{converger=\"archive\"} 1"));
   BOOST_TEST(contains(ask("/metrics"), "converge_broken{converger=\"archive\"} 1"));
   BOOST_TEST(contains(ask("/"), "converge check archive"));
-  BOOST_TEST(contains(ask("/api/v1/status"), "\"last_pass\":"));
+  BOOST_TEST(eventually([this] { return contains(ask("/api/v1/status"), "\"last_pass\":"); }));
   BOOST_TEST(service.stop().status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(status_tells_how_the_files_differ_from_what_runs) {
   Service service(*this, served());
   BOOST_REQUIRE(eventually([this] { return status().status == 0; }));
+  // Each of them asks the daemon, whose answer is not waited for long.
   const auto tells = [this](const std::string& text) {
-    const auto result = status();
-    const auto json = call({"status", "-o", "json"}).out;
-    return result.status == 1 && contains(result.out, text + " `systemctl reload converged`.") &&
-           contains(call({"list"}).err, text) && contains(json, "\"needs_person\":true");
+    return eventually([&] {
+      const auto result = status();
+      const auto json = call({"status", "-o", "json"}).out;
+      return result.status == 1 && contains(result.out, text + " `systemctl reload converged`.") &&
+             contains(call({"list"}).err, text) && contains(json, "\"needs_person\":true");
+    });
   };
   define("archive", "-- Another text.\n\n" + archiver("-- listen: account_archived\n"));
   BOOST_TEST(tells("archive: its file has changed since the daemon read it. Let it read again:"));

@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(daemon_tells_what_nothing_carries_out_until_the_definition_
   daemon.signal(SIGHUP);
   BOOST_TEST(has_metric("converge_owed_subjects{converger=\"archive\"} 0\n"));
   BOOST_TEST(eventually([&] { return marked() == "3"; }));
-  BOOST_TEST(call({"status"}).status == 0);
+  BOOST_TEST(eventually([this] { return call({"status"}).status == 0; }));
   BOOST_TEST(daemon.stop().status == 0);
 }
 
