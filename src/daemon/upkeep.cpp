@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace converge::daemon {
 
@@ -29,13 +30,21 @@ std::int64_t steady_time_us() {
 
 }  // namespace
 
+/// A process that is held up between the two would take that for a step of the wall clock.
+Upkeep::Clocks Upkeep::read_clocks() {
+  for (;;) {
+    const std::int64_t before_us = steady_time_us();
+    const Clocks clocks{.wall_us = wall_time_us(), .steady_us = steady_time_us()};
+    if (clocks.steady_us - before_us < kStepUs / 10) return clocks;
+  }
+}
+
 Upkeep::Upkeep(const config::Config& config, journal::Journal& journal,
                std::function<void()> every_second)
     : config_(config),
       journal_(journal),
       every_second_(std::move(every_second)),
-      wall_us_(wall_time_us()),
-      steady_us_(steady_time_us()) {
+      clocks_(read_clocks()) {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -49,11 +58,9 @@ void Upkeep::try_to(const char* what, const Action& action) {
 }
 
 void Upkeep::check_clock() {
-  const std::int64_t wall_us = wall_time_us();
-  const std::int64_t steady_us = steady_time_us();
-  const std::int64_t stepped_us = (wall_us - wall_us_) - (steady_us - steady_us_);
-  wall_us_ = wall_us;
-  steady_us_ = steady_us;
+  const Clocks before = std::exchange(clocks_, read_clocks());
+  const std::int64_t stepped_us =
+      (clocks_.wall_us - before.wall_us) - (clocks_.steady_us - before.steady_us);
   if (std::abs(stepped_us) < kStepUs) return;
   log(LogLevel::warning, "the wall clock was set", {{"stepped_ms", stepped_us / 1000}});
   journal::PassId none;

@@ -22,6 +22,13 @@ class Upkeep {
          std::function<void()> every_second);
 
  private:
+  /// One instant by both.
+  struct Clocks {
+    std::int64_t wall_us = 0;
+    std::int64_t steady_us = 0;  ///< Of the clock that is never set.
+  };
+
+  static Clocks read_clocks();
   void run(const std::stop_token& stop);
   void check_clock();
   void archive();
@@ -31,8 +38,7 @@ class Upkeep {
   const config::Config& config_;
   journal::Journal& journal_;
   std::function<void()> every_second_;
-  std::int64_t wall_us_ = 0;    ///< When the clocks were compared ...
-  std::int64_t steady_us_ = 0;  ///< ... and by the clock that is never set.
+  Clocks clocks_;  ///< When they were compared.
   std::mutex mutex_;
   std::condition_variable_any never_;  ///< To sleep on.
   std::jthread thread_;
