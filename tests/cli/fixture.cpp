@@ -21,7 +21,7 @@
 namespace converge::tests {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPatience{120};
 
 /// One row for each row that was set right, by the transaction that did it.
 constexpr const char* kAudit = R"sql(
@@ -340,6 +340,13 @@ std::vector<std::string> lines(const std::string& text) {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+std::filesystem::path library(const std::string& name) {
+  for (const auto& directory : std::filesystem::directory_iterator("/usr/lib")) {
+    if (std::filesystem::exists(directory.path() / name)) return directory.path() / name;
+  }
+  throw std::runtime_error(name + " is missing: make deps");
 }
 
 Words as_nobody() {

@@ -126,6 +126,9 @@ std::string member(const std::string& line, const std::string& name);
 std::vector<std::string> lines(const std::string& text);
 bool contains(const std::string& text, const std::string& part);
 
+/// A shared library of the machine's architecture.
+std::filesystem::path library(const std::string& name);
+
 /// What runs a program as nobody when this process is root, so that modes count; else nothing.
 Words as_nobody();
 
