@@ -16,7 +16,7 @@ struct Trouble : OutsideWorld {
   /// A pass whose first call waits until `let_go`.
   Background pass_in_a_call(const std::string& after = "") {
     script("while test ! -e " + (directory / "go").string() + "; do sleep 0.01; done");
-    define("tell", archive_clusters() + call("-- for: changed") + after);
+    define("tell", archive_clusters("-- timeout: 60s") + call("-- for: changed") + after);
     return Background([this] { return run("tell"); });
   }
   void wait_for_a_call() const {
