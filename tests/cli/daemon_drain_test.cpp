@@ -39,7 +39,7 @@ class SilentServer {
   /// Waits until somebody has connected.
   bool is_called() const {
     pollfd source{.fd = socket_, .events = POLLIN, .revents = 0};
-    return ::poll(&source, 1, 30'000) == 1;
+    return ::poll(&source, 1, 120'000) == 1;
   }
 
  private:

@@ -35,7 +35,7 @@ create table api_key (
 create index on api_key (account_id) where revoked_at is null;
 )sql";
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPatience{120};
 
 }  // namespace
 

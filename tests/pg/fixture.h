@@ -105,7 +105,7 @@ class Background {
   std::jthread thread_;  // Last: it is joined before the result goes.
 };
 
-/// Polls until `condition` is true; throws `std::runtime_error` naming `what` after 30 s.
+/// Polls until `condition` is true; throws `std::runtime_error` naming `what` after two minutes.
 void wait_until(const std::string& what, const std::function<bool()>& condition);
 
 /// The `Error` that `body` throws. Throws `std::logic_error` when there is none.

@@ -11,7 +11,7 @@ A STEP is one of
     size:WIDTHxHEIGHT   of the window, in pixels
     shot:FILE           a picture of the whole page
 
-Ends with status 1 when a step cannot be done within ten seconds, or when the page's script failed
+Ends with status 1 when a step cannot be done within a minute, or when the page's script failed
 or tried what it may not. The browser is driven through two pipes, whose end ends it too: it never
 outlives this program.
 """
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 QUIET = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--disable-sync',
          '--disable-dev-shm-usage', '--hide-scrollbars', '--remote-debugging-pipe']

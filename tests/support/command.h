@@ -15,9 +15,9 @@ struct CommandOptions {
   /// Added to the environment, or removed from it when nullopt. The tests' own environment is
   /// inherited without `CONVERGE_*` and `PG*`, so that nobody's settings reach the program.
   std::map<std::string, std::optional<std::string>> environment{};
-  std::optional<std::string> input{};         ///< Standard input; /dev/null when not given.
-  std::filesystem::path directory{};          ///< To run in; empty: this process's.
-  std::chrono::milliseconds timeout{60'000};  ///< From the start; then SIGKILL.
+  std::optional<std::string> input{};          ///< Standard input; /dev/null when not given.
+  std::filesystem::path directory{};           ///< To run in; empty: this process's.
+  std::chrono::milliseconds timeout{300'000};  ///< From the start; then SIGKILL.
 };
 
 /// How a program ended, and what it printed.

@@ -19,7 +19,7 @@
 namespace converge::tests {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{60};
 
 Poco::Net::SocketAddress socket_address(const std::string& address) {
   using Poco::Net::SocketAddress;

@@ -197,6 +197,7 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_is_sent_away) {
 }
 
 BOOST_AUTO_TEST_CASE(slow_clients_keep_nobody_waiting) {
+  start({.address = "127.0.0.1:0", .limits = {.patience = std::chrono::minutes(10)}});
   const auto silent = crowd_at(*this, 200);
   const auto slow = crowd_at(*this, 200);
   slow.say("GET /metrics HTTP/1.1\r\nHost: loc");
@@ -216,7 +217,7 @@ BOOST_AUTO_TEST_CASE(clients_who_do_not_read_keep_nobody_waiting) {
   // More than a Unix socket takes by itself; it can be given at least twice as much.
   BOOST_REQUIRE(ask("/metrics").body.size() > 212'992);
   start({.address = "unix:" + (journal.directory / "status.sock").string(),
-         .limits = {.sending = std::chrono::seconds(15)}});
+         .limits = {.sending = std::chrono::minutes(10)}});
   const auto deaf = crowd_at(*this, 8);
   deaf.say(head_of("/metrics", "localhost"));
   BOOST_TEST(ask("/metrics").status == 200);
