@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(file_has_the_settings_of_its_format) {
   BOOST_TEST(ask_sql(file, "pragma application_id") == std::to_string(0x434e5647));
   BOOST_TEST(ask_sql(file, "pragma user_version") == "5");
   BOOST_TEST(ask_sql(file, "pragma auto_vacuum") == "2");
-  BOOST_TEST(ask_sql(file, "pragma page_size") == "8192");
+  BOOST_TEST(ask_sql(file, "pragma page_size") == "4096");
   BOOST_TEST(ask_sql(file, "pragma journal_mode") == "wal");
   BOOST_TEST(ask_sql(file,
                      "select count(*) from pragma_table_list where schema = 'main' and"
