@@ -67,7 +67,7 @@ struct Script {
   };
   // With ever more time, until it had enough to say of itself who it is.
   Late run_late() const {
-    for (std::chrono::milliseconds timeout = 300ms;; timeout *= 2) {
+    for (std::chrono::milliseconds timeout{300};; timeout *= 2) {
       Late late{.answer = run("", timeout), .timeout = timeout};
       if (timeout > 30s || has_begun(directory / "pid")) return late;
     }
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(program_that_became_another_user_is_not_waited_for) {
   const std::string told = own / "pid";
   const bool is_root = geteuid() == 0;
   BOOST_TEST(tests::in_child(own.path(), [&] {
-    for (auto timeout = 3s;; timeout *= 2) {
+    for (std::chrono::seconds timeout{3};; timeout *= 2) {
       const auto end =
           run_child({.arguments = {setpriv, is_root ? "--reuid=0" : "--nnp", "sh", "-c",
                                    "trap '' TERM; echo $$ > " + told + "; sleep 60; true"},
