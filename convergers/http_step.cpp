@@ -29,7 +29,7 @@ Pieces all_pieces(const HttpTemplate& request) {
   return pieces;
 }
 
-bool has_header(const HttpRequest& request, const char* name) {
+bool has_header(const http::HttpRequest& request, const char* name) {
   return std::any_of(request.headers.begin(), request.headers.end(), [&](const auto& header) {
     return strcasecmp(header.first.c_str(), name) == 0;
   });
@@ -38,7 +38,7 @@ bool has_header(const HttpRequest& request, const char* name) {
 }  // namespace
 
 HttpStep::HttpStep(OutsideSection section, std::string path, HttpTemplate request,
-                   Variables variables, std::shared_ptr<const HttpClient> client)
+                   Variables variables, std::shared_ptr<const http::HttpClient> client)
     : OutsideStep(settings_of(section)),
       section_(std::move(section)),
       path_(std::move(path)),
@@ -57,12 +57,12 @@ void HttpStep::require(const std::vector<std::string>& columns) const {
   }
 }
 
-HttpRequest HttpStep::request_for(const Rendering& rendering) const {
+http::HttpRequest HttpStep::request_for(const Rendering& rendering) const {
   try {
-    HttpRequest request{.method = request_.method,
-                        .url = render_url(request_.url, rendering),
-                        .headers = {},
-                        .body = render(request_.body, rendering)};
+    http::HttpRequest request{.method = request_.method,
+                              .url = render_url(request_.url, rendering),
+                              .headers = {},
+                              .body = render(request_.body, rendering)};
     for (const auto& header : request_.headers) {
       request.headers.emplace_back(header.name, render(header.value, rendering));
     }
@@ -98,7 +98,7 @@ Answer HttpStep::attempt(const engine::SubjectRow& subject,
   const auto start = Clock::now();
   try {
     judge(answer, client_->send(request, context.timeout), redactor);
-  } catch (const HttpError& error) {
+  } catch (const http::HttpError& error) {
     answer.in_doubt = error.in_doubt;
     answer.message = redactor.redact(error.what());
     answer.hint = redactor.redact(error.hint());
@@ -107,7 +107,8 @@ Answer HttpStep::attempt(const engine::SubjectRow& subject,
   return answer;
 }
 
-void HttpStep::judge(Answer& answer, const HttpResponse& response, const Redactor& redactor) const {
+void HttpStep::judge(Answer& answer, const http::HttpResponse& response,
+                     const Redactor& redactor) const {
   answer.status = fmt::format("{}", response.status);
   answer.succeeded = is_expected(section_.expected, response.status);
   answer.output = redactor.redact(response.body).substr(0, kKeptOutput);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "convergers/http_client.h"
 #include "convergers/http_template.h"
 #include "convergers/outside_section.h"
 #include "convergers/redactor.h"
 #include "convergers/rendering.h"
 #include "convergers/variables.h"
 #include "src/engine/outside.h"
+#include "src/http/client.h"
 
 #include <memory>
 #include <string>
@@ -21,7 +21,7 @@ class HttpStep : public engine::OutsideStep {
  public:
   /// `path` is the definition's, for messages.
   HttpStep(OutsideSection section, std::string path, HttpTemplate request, Variables variables,
-           std::shared_ptr<const HttpClient> client);
+           std::shared_ptr<const http::HttpClient> client);
 
   void require(const std::vector<std::string>& columns) const override;
   std::string describe(const engine::SubjectRow& subject,
@@ -31,14 +31,15 @@ class HttpStep : public engine::OutsideStep {
                          const engine::AttemptContext& context) const override;
 
  private:
-  HttpRequest request_for(const Rendering& rendering) const;
-  void judge(engine::Answer& answer, const HttpResponse& response, const Redactor& redactor) const;
+  http::HttpRequest request_for(const Rendering& rendering) const;
+  void judge(engine::Answer& answer, const http::HttpResponse& response,
+             const Redactor& redactor) const;
 
   OutsideSection section_;
   std::string path_;
   HttpTemplate request_;
   Variables variables_;
-  std::shared_ptr<const HttpClient> client_;
+  std::shared_ptr<const http::HttpClient> client_;
 };
 
 }  // namespace converge::convergers

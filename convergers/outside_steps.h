@@ -7,14 +7,16 @@
 #include <memory>
 #include <vector>
 
-namespace converge::convergers {
-
+namespace converge::http {
 class HttpClient;
+}
+
+namespace converge::convergers {
 
 /// What steps outside the database share.
 struct OutsideEnvironment {
   Variables variables;
-  std::shared_ptr<const HttpClient> http;  ///< Required by `http` steps.
+  std::shared_ptr<const http::HttpClient> http;  ///< Required by `http` steps.
 };
 
 /// The outside steps of a definition, in order. They refer to nothing of it.

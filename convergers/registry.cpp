@@ -2,10 +2,10 @@
 
 #include "convergers/builtin.h"
 #include "convergers/code_converger.h"
-#include "convergers/http_client.h"
 #include "convergers/outside_steps.h"
 #include "convergers/sql_converger.h"
 #include "src/base/text.h"
+#include "src/http/client.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -44,12 +44,12 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
   return paths;
 }
 
-std::shared_ptr<const HttpClient> make_client(const config::Http& http) {
-  HttpOptions options{.proxy = http.proxy,
-                      .connect_timeout = http.connect_timeout,
-                      .idle_timeout = http.idle_timeout};
+std::shared_ptr<const http::HttpClient> make_client(const config::Http& http) {
+  http::HttpOptions options{.proxy = http.proxy,
+                            .connect_timeout = http.connect_timeout,
+                            .idle_timeout = http.idle_timeout};
   if (!http.ca_file.empty()) options.ca_file = http.ca_file;
-  return std::make_shared<const HttpClient>(options);
+  return std::make_shared<const http::HttpClient>(options);
 }
 
 // The client is made for the first who needs it, and shared: its connections are kept for all.

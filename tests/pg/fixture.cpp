@@ -111,7 +111,7 @@ engine::PassResult World::pass(const std::string& name, const RunOptions& option
   const auto definition = convergers::load_definition(directory / "convergers" / (name + ".sql"));
   const convergers::OutsideEnvironment environment{
       .variables = convergers::Variables(variables),
-      .http = std::make_shared<const convergers::HttpClient>(http_options)};
+      .http = std::make_shared<const http::HttpClient>(http_options)};
   convergers::SqlConverger converger(definition,
                                      convergers::make_outside_steps(definition, environment));
   return pass(converger, options, record_in);

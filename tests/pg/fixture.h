@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convergers/http_client.h"
 #include "journal/journal.h"
 #include "journal/reader.h"
 #include "src/base/error.h"
 #include "src/engine/pass.h"
+#include "src/http/client.h"
 #include "src/postgres/session.h"
 #include "tests/support/postgres.h"
 #include "tests/support/temp_dir.h"
@@ -50,8 +50,8 @@ class World {
   const std::string database;
   const TempDir directory;
   const std::filesystem::path journal_file = directory / "state" / "journal.db";
-  std::map<std::string, std::string> variables;       ///< Of steps outside the database.
-  convergers::HttpOptions http_options{.proxy = ""};  ///< Of those that call a service.
+  std::map<std::string, std::string> variables;  ///< Of steps outside the database.
+  http::HttpOptions http_options{.proxy = ""};   ///< Of those that call a service.
   std::vector<std::string> notices;
   journal::Journal journal{journal_file, "tester",
                            [this](const auto& text) { notices.push_back(text); }};

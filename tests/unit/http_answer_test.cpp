@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 std::string failure_with(const std::string& answer) {
@@ -130,4 +130,4 @@ BOOST_AUTO_TEST_CASE(requests_that_would_be_two_are_refused) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace converge::convergers
+}  // namespace converge::http

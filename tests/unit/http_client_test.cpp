@@ -1,5 +1,4 @@
-#include "convergers/http_client.h"
-
+#include "src/http/client.h"
 #include "tests/support/state_machine.h"
 #include "tests/unit/http_fixture.h"
 #include "tests/unit/http_raw_server.h"
@@ -12,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 using std::chrono::milliseconds;
@@ -219,4 +218,4 @@ BOOST_AUTO_TEST_CASE(server_that_trickles_ends_at_the_timeout) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "convergers/http_client.h"
+#include "src/http/client.h"
 #include "tests/support/command.h"
 #include "tests/support/temp_dir.h"
 
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// A client that nobody's environment sends through a proxy.
 inline HttpClient direct(HttpOptions options = {}) {
@@ -43,4 +43,4 @@ inline Failure failure_of(const HttpClient& client, const HttpRequest& request,
   }
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,5 +1,4 @@
-#include "convergers/http_proxy.h"
-
+#include "src/http/proxy.h"
 #include "tests/support/state_machine.h"
 #include "tests/unit/http_fixture.h"
 #include "tests/unit/http_raw_server.h"
@@ -9,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 bool listed(const std::string& no_proxy, const std::string& url) {
@@ -121,4 +120,4 @@ BOOST_AUTO_TEST_CASE(proxy_is_named_when_it_is_the_one_that_refuses) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace converge::convergers
+}  // namespace converge::http

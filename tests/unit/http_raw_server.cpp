@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <sys/socket.h>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 std::size_t body_length(const std::string& head) {
@@ -113,4 +113,4 @@ void RawServer::serve() {
   }
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// A peer that answers with exactly the bytes that it is given, for what no proper server says. It
 /// listens on the loopback network and serves one connection after the other.
@@ -60,4 +60,4 @@ class RawServer {
   std::thread thread_;
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

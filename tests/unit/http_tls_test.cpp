@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 using tests::Certificates;
@@ -126,4 +126,4 @@ BOOST_AUTO_TEST_CASE(file_without_certificates_is_refused_before_anything_is_sen
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "convergers/http_url.h"
+#include "src/http/url.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// A proxy that speaks plain HTTP to us.
 struct HttpProxy {
@@ -42,4 +42,4 @@ class HttpProxies {
   std::string no_proxy_;
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

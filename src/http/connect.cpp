@@ -1,7 +1,7 @@
-#include "convergers/http_connect.h"
+#include "src/http/connect.h"
 
-#include "convergers/http_client.h"
 #include "src/base/text.h"
+#include "src/http/client.h"
 
 #include <cerrno>
 #include <future>
@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 struct AddressesEnd {
@@ -103,4 +103,4 @@ Descriptor connect_to(const std::string& host, std::uint16_t port, const HttpDea
   return connect_to_one(*addresses.back(), deadline);
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,4 +1,4 @@
-#include "convergers/http_tls_trouble.h"
+#include "src/http/tls_trouble.h"
 
 #include "src/base/text.h"
 
@@ -9,7 +9,7 @@
 #include <ctime>
 #include <utility>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 constexpr std::size_t kNamesShown = 3;
@@ -115,4 +115,4 @@ HttpError handshake_trouble(const SSL& session, const RefusedCertificate& refuse
           "See whether the server speaks TLS 1.2 or newer on this port."};
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,16 +1,16 @@
-#include "convergers/http_client.h"
+#include "src/http/client.h"
 
-#include "convergers/http_answer.h"
-#include "convergers/http_connection.h"
-#include "convergers/http_message.h"
-#include "convergers/http_pool.h"
-#include "convergers/http_proxy.h"
-#include "convergers/http_tls.h"
-#include "convergers/http_url.h"
+#include "src/http/answer.h"
+#include "src/http/connection.h"
+#include "src/http/message.h"
+#include "src/http/pool.h"
+#include "src/http/proxy.h"
+#include "src/http/tls.h"
+#include "src/http/url.h"
 
 #include <mutex>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 using Connection = std::unique_ptr<HttpConnection>;
@@ -157,4 +157,4 @@ HttpResponse HttpClient::send(const HttpRequest& request, std::chrono::milliseco
 
 void HttpClient::close_idle() const { state_->pool().clear(); }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

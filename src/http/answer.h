@@ -1,14 +1,14 @@
 #pragma once
 
-#include "convergers/http_connection.h"
-#include "convergers/http_deadline.h"
-#include "convergers/http_head.h"
+#include "src/http/connection.h"
+#include "src/http/deadline.h"
+#include "src/http/head.h"
 
 #include <array>
 #include <cstddef>
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// Reads one answer off a connection, and knows where it ends (RFC 9112, section 6).
 ///
@@ -56,4 +56,4 @@ class HttpAnswerReader {
   std::string lost_;  ///< Why the connection broke, when it did not end properly.
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,8 +1,8 @@
-#include "convergers/http_tls.h"
+#include "src/http/tls.h"
 
-#include "convergers/http_client.h"
-#include "convergers/http_socket_bio.h"
-#include "convergers/http_tls_trouble.h"
+#include "src/http/client.h"
+#include "src/http/socket_bio.h"
+#include "src/http/tls_trouble.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 bool is_address(const std::string& host) {
@@ -75,4 +75,4 @@ TlsSession start_tls(SSL_CTX& context, int socket, const std::string& host,
   return session;
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

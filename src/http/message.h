@@ -1,12 +1,12 @@
 #pragma once
 
-#include "convergers/http_client.h"
-#include "convergers/http_proxy.h"
-#include "convergers/http_url.h"
+#include "src/http/client.h"
+#include "src/http/proxy.h"
+#include "src/http/url.h"
 
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// The bytes of a request, head and body together, for one write. A plain request through a proxy
 /// names the whole URL. Throws `HttpError{usage}` for a method or header that HTTP does not allow,
@@ -16,4 +16,4 @@ std::string request_bytes(const HttpRequest& request, const HttpUrl& url, const 
 /// What asks a proxy for a tunnel.
 std::string connect_bytes(const HttpUrl& url, const HttpProxy& proxy);
 
-}  // namespace converge::convergers
+}  // namespace converge::http

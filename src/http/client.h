@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// An HTTP call that brought no whole answer.
 ///
@@ -76,4 +76,4 @@ class HttpClient {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,8 +1,8 @@
-#include "convergers/http_connection.h"
+#include "src/http/connection.h"
 
-#include "convergers/http_connect.h"
-#include "convergers/http_tls_trouble.h"
 #include "src/base/text.h"
+#include "src/http/connect.h"
+#include "src/http/tls_trouble.h"
 
 #include <openssl/err.h>
 
@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 bool is_temporary(int error) { return error == EAGAIN || error == EINTR; }
@@ -27,7 +27,7 @@ HttpConnection::HttpConnection(const std::string& host, std::uint16_t port,
 
 void HttpConnection::start_tls(SSL_CTX& context, const std::string& host,
                                const HttpDeadline& deadline) {
-  tls_ = convergers::start_tls(context, socket_.number(), host, deadline);
+  tls_ = http::start_tls(context, socket_.number(), host, deadline);
 }
 
 void HttpConnection::write(std::string_view bytes, const HttpDeadline& deadline) {
@@ -91,4 +91,4 @@ HttpConnection::Attempt HttpConnection::tls_result(int result, const char* doing
   throw_lost(std::string(doing) + ": TLS: " + tls_reason());
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

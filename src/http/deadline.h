@@ -1,12 +1,12 @@
 #pragma once
 
-#include "convergers/http_client.h"
 #include "src/base/clock.h"
+#include "src/http/client.h"
 
 #include <chrono>
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// How long one HTTP call may wait.
 class HttpDeadline {
@@ -42,4 +42,4 @@ class HttpDeadline {
   std::string hint_;
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

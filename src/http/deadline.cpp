@@ -1,4 +1,4 @@
-#include "convergers/http_deadline.h"
+#include "src/http/deadline.h"
 
 #include "src/base/text.h"
 
@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <poll.h>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 constexpr std::chrono::hours kLongest{1};  // What poll(2) can be asked for, and more than idle.
@@ -63,4 +63,4 @@ void HttpDeadline::wait(int socket, short events) const {
   }
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

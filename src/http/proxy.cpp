@@ -1,6 +1,6 @@
-#include "convergers/http_proxy.h"
+#include "src/http/proxy.h"
 
-#include "convergers/http_client.h"
+#include "src/http/client.h"
 
 #include <Poco/Exception.h>
 #include <Poco/String.h>
@@ -14,7 +14,7 @@
 #include <charconv>
 #include <cstdlib>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 std::string variable(const std::string& name) {
@@ -131,4 +131,4 @@ const HttpProxy* HttpProxies::for_url(const HttpUrl& url) const {
   return proxy && !is_listed(no_proxy_, url) ? &*proxy : nullptr;
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

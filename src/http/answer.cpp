@@ -1,11 +1,11 @@
-#include "convergers/http_answer.h"
+#include "src/http/answer.h"
 
 #include "src/base/text.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -145,4 +145,4 @@ void HttpAnswerReader::throw_truncated(const std::string& where) const {
   refuse("answer truncated " + where + (lost_.empty() ? "" : ": " + lost_));
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,4 +1,4 @@
-#include "convergers/http_message.h"
+#include "src/http/message.h"
 
 #include "src/base/text.h"
 
@@ -9,7 +9,7 @@
 #include <array>
 #include <string_view>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 /// Those that say how a message is sent, which is not for the caller to say.
@@ -85,4 +85,4 @@ std::string connect_bytes(const HttpUrl& url, const HttpProxy& proxy) {
   return out.append("\r\n");
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convergers/http_deadline.h"
+#include "src/http/deadline.h"
 
 #include <openssl/ssl.h>
 
@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 struct TlsContextEnd {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -31,4 +31,4 @@ TlsContext make_tls_context(const std::optional<std::filesystem::path>& ca_file)
 TlsSession start_tls(SSL_CTX& context, int socket, const std::string& host,
                      const HttpDeadline& deadline);
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// What stands before the body of an answer (RFC 9112, sections 4 and 5).
 struct HttpHead {
@@ -30,4 +30,4 @@ void add_header_line(HttpHead& head, std::string_view line);
 /// The value of Retry-After, seconds or a date, as the time from now, between 0 and 6 hours.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view text);
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "convergers/http_client.h"
-#include "convergers/http_deadline.h"
-#include "convergers/http_tls.h"
 #include "src/base/descriptor.h"
+#include "src/http/client.h"
+#include "src/http/deadline.h"
+#include "src/http/tls.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// The peer has ended or reset the connection.
 class ConnectionLost : public HttpError {
@@ -57,4 +57,4 @@ class HttpConnection {
   std::size_t bytes_received_ = 0;
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,7 +1,7 @@
-#include "convergers/http_head.h"
+#include "src/http/head.h"
 
-#include "convergers/http_client.h"
 #include "src/base/text.h"
+#include "src/http/client.h"
 
 #include <Poco/Ascii.h>
 #include <Poco/DateTime.h>
@@ -15,7 +15,7 @@
 #include <charconv>
 #include <cstdint>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 using std::chrono::milliseconds;
@@ -110,4 +110,4 @@ std::optional<milliseconds> parse_retry_after(std::string_view text) {
   return milliseconds{std::clamp<std::int64_t>(left, 0, longest)};
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

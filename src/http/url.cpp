@@ -1,6 +1,6 @@
-#include "convergers/http_url.h"
+#include "src/http/url.h"
 
-#include "convergers/http_client.h"
+#include "src/http/client.h"
 
 #include <Poco/Ascii.h>
 #include <Poco/String.h>
@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <charconv>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 [[noreturn]] void refuse(const std::string& message, std::string hint = {}) {
@@ -89,4 +89,4 @@ HttpUrl parse_http_url(std::string_view text) {
   return url;
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

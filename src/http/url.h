@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// The parts of an `http` or `https` URL (RFC 3986), as a request needs them.
 struct HttpUrl {
@@ -23,4 +23,4 @@ struct HttpUrl {
 /// escapes it anew, it leaves `%2F` what it is.
 HttpUrl parse_http_url(std::string_view text);
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,8 +1,8 @@
-#include "convergers/http_pool.h"
+#include "src/http/pool.h"
 
 #include <iterator>
 
-namespace converge::convergers {
+namespace converge::http {
 
 std::unique_ptr<HttpConnection> HttpPool::take(const std::string& place) {
   const std::lock_guard lock(mutex_);
@@ -39,4 +39,4 @@ void HttpPool::close_old() {
   }
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "convergers/http_connection.h"
 #include "src/base/clock.h"
+#include "src/http/connection.h"
 
 #include <chrono>
 #include <deque>
@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// Connections that wait for their next request, by where they lead. Thread-safe.
 class HttpPool {
@@ -36,4 +36,4 @@ class HttpPool {
   std::map<std::string, std::deque<Idle>> idle_;  ///< Each with the oldest in front.
 };
 
-}  // namespace converge::convergers
+}  // namespace converge::http

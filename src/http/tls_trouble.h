@@ -1,12 +1,12 @@
 #pragma once
 
-#include "convergers/http_client.h"
+#include "src/http/client.h"
 
 #include <openssl/ssl.h>
 
 #include <string>
 
-namespace converge::convergers {
+namespace converge::http {
 
 /// What is first in OpenSSL's queue of errors of this thread, which is left empty.
 std::string tls_reason();
@@ -31,4 +31,4 @@ class RefusedCertificate {
 /// Why a handshake with a server failed, for people.
 HttpError handshake_trouble(const SSL& session, const RefusedCertificate& refused);
 
-}  // namespace converge::convergers
+}  // namespace converge::http

@@ -1,10 +1,10 @@
-#include "convergers/http_socket_bio.h"
+#include "src/http/socket_bio.h"
 
 #include <cerrno>
 #include <memory>
 #include <sys/socket.h>
 
-namespace converge::convergers {
+namespace converge::http {
 namespace {
 
 int socket_of(BIO* bio) {
@@ -50,4 +50,4 @@ BIO* make_socket_bio(int socket) {
   return bio;
 }
 
-}  // namespace converge::convergers
+}  // namespace converge::http
