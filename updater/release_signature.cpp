@@ -1,8 +1,10 @@
 #include "updater/release_signature.h"
 
+#include "src/base/digest.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
 
+#include <Poco/String.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
@@ -63,11 +65,7 @@ std::optional<std::string> decode(std::string_view text, std::size_t size_bytes)
 
 /// As minisign prints an id: a number whose lowest byte comes first.
 std::string id_text(std::string_view id) {
-  std::string text;
-  for (auto byte = id.rbegin(); byte != id.rend(); ++byte) {
-    text += fmt::format("{:02X}", static_cast<std::uint8_t>(*byte));
-  }
-  return text;
+  return Poco::toUpper(hex(std::string(id.rbegin(), id.rend())));
 }
 
 std::string blake2b_512(std::string_view bytes) {

@@ -17,7 +17,8 @@ class PublicKey {
   /// prints it; or the file that it writes, with its comment or without. Throws `Error{usage}`.
   static PublicKey parse(std::string_view text);
 
-  /// The id as minisign prints it, 16 upper-case hexadecimal digits.
+  /// The id as 16 upper-case hexadecimal digits. minisign prints the same, but leaves out zeros at
+  /// the beginning.
   std::string id() const;
   /// What `parse` takes.
   std::string text() const;
