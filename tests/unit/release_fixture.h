@@ -58,4 +58,18 @@ inline Artifact artifact_of(const std::string& content) {
           .sha256 = hex(sha256(content))};
 }
 
+/// The head of an answer of that status, such as `200 OK`.
+inline std::string head_of(const std::string& status, std::size_t length,
+                           const std::string& more = "") {
+  return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(length) + "\r\n" + more +
+         "\r\n";
+}
+
+/// The head of an answer that is a part of a whole.
+inline std::string range_head(std::size_t first, std::size_t last, std::size_t total) {
+  return head_of("206 Partial Content", last - first + 1,
+                 "Content-Range: bytes " + std::to_string(first) + "-" + std::to_string(last) +
+                     "/" + std::to_string(total) + "\r\n");
+}
+
 }  // namespace converge::updater

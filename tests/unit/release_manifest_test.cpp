@@ -46,7 +46,6 @@ std::string refusal_with(const std::string& from, const std::string& to) {
 }
 
 bool accepts(const std::string& edited) { return refusal(edited) == "accepted"; }
-
 /// Of the member with that name, with a value in JSON.
 std::string value_refusal(const std::string& name, const std::string& value) {
   auto edited = text();
@@ -61,7 +60,6 @@ BOOST_AUTO_TEST_SUITE(release_manifest)
 
 BOOST_AUTO_TEST_CASE(manifest_is_read) {
   const auto manifest = parse_release_manifest(text());
-  BOOST_TEST(manifest.product == "converge");
   BOOST_TEST(manifest.channel == "stable");
   BOOST_TEST(manifest.seq == 7);
   BOOST_TEST(manifest.build == 123);
@@ -388,7 +386,7 @@ BOOST_AUTO_TEST_CASE(size_and_depth_are_bounded_before_anything_is_parsed) {
     BOOST_TEST(refusal_with("\"seq\":7", "\"seq\":" + deep + "7") ==
                "manifest: nested deeper than 8 levels");
   }
-  BOOST_TEST(refusal_with("stable", "[[[[[[[[[[[[").find("nested") == std::string::npos);
+  BOOST_TEST(!refusal_with("stable", "[[[[[[[[[[[[").starts_with("manifest: nested"));
 }
 
 BOOST_AUTO_TEST_CASE(this_platform_is_one_of_those_that_are_built) {
