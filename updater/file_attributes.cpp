@@ -53,7 +53,7 @@ std::vector<std::string> names_of(int file, const std::filesystem::path& path) {
   if (!list) fail(path, "extended attributes");
   std::vector<std::string> names;
   for (std::size_t at = 0; at < list->size(); at += names.back().size() + 1) {
-    names.push_back(list->c_str() + at);
+    names.emplace_back(list->c_str() + at);
   }
   return names;
 }

@@ -62,6 +62,14 @@ bool is_same_file(const FileIdentity& one, const FileIdentity& other) {
   return one.device == other.device && one.inode == other.inode;
 }
 
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  std::error_code failure;
+  auto target = std::filesystem::canonical(path, failure);
+  if (!failure) return target;
+  throw Error(ErrorKind::usage,
+              fmt::format("cannot look at {}: {}", path.native(), system_reason(failure.value())));
+}
+
 Descriptor open_file(const std::filesystem::path& path) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.number() < 0) fail(fmt::format("cannot open {}", path.native()), errno);
@@ -75,6 +83,14 @@ void sync_file(const Descriptor& file, const std::filesystem::path& path) {
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (rename(from.c_str(), to.c_str()) == 0) return;
   fail(fmt::format("cannot rename {} to {}", from.native(), to.native()), errno);
+}
+
+// Whoever has another name for it could change it later.
+void require_own_file(const Descriptor& file, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(file.number(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1) return;
+  throw Error(ErrorKind::failure,
+              fmt::format("{} is not a regular file with one name", path.native()));
 }
 
 // The kernel grants a lease for reading just when it would let the file be run: while nobody has it
@@ -137,13 +153,7 @@ Installation Installation::of_this_process() {
   return Installation(path);
 }
 
-Installation::Installation(const std::filesystem::path& path) {
-  std::error_code failure;
-  path_ = std::filesystem::canonical(path, failure);
-  if (!failure) return;
-  throw Error(ErrorKind::usage,
-              fmt::format("cannot look at {}: {}", path.native(), system_reason(failure.value())));
-}
+Installation::Installation(const std::filesystem::path& path) : path_(resolved(path)) {}
 
 std::filesystem::path Installation::beside(const char* suffix) const {
   return directory() / fmt::format(".{}{}", path_.filename().native(), suffix);
@@ -208,6 +218,7 @@ void Installation::stage(const std::filesystem::path& part) const {
   rename_file(part, staged());
   try {
     const auto file = open_file(staged());
+    require_own_file(file, staged());
     copy_file_attributes(present.number(), file.number(), staged());
     fault_point("update_attributes_copied");
     wait_for_writers(file, staged());
@@ -250,7 +261,8 @@ void Installation::put_in(const FileIdentity& expected) const {
 
 bool Installation::has_previous() const {
   const auto kept = file_at(previous());
-  return kept && !is_same_file(*kept, identity());
+  const auto present = file_at(path_);
+  return kept && !(present && is_same_file(*kept, *present));
 }
 
 void Installation::put_back() const {

@@ -68,8 +68,9 @@ class Installation {
   /// the rename, it is the build before no more). Nothing else. Throws `Error{failure}`.
   void clean() const;
 
-  /// Makes `staged` of a complete, verified file in the same directory, by renaming it, so that it
-  /// takes no space and is what was verified: with the attributes of the present binary
+  /// Makes `staged` of a complete, verified file in the same directory (regular, with one name),
+  /// by renaming it, so that it takes no space and is what was verified: with the attributes of the
+  /// present binary
   /// (`copy_file_attributes`), durable, and opened for writing by nobody any more, so that it can
   /// be run (a fork of this process may have had it open for a moment). Throws `Error{failure}`;
   /// there is no `staged` then, and no `part`.
@@ -86,8 +87,9 @@ class Installation {
   /// Whether there is a build to go back to.
   bool has_previous() const;
   /// Puts `previous` in the place of the present binary, with one rename: it is gone as `previous`
-  /// then, and the present one for good. Removes `staged` and `part`. Throws `Error{usage}` when
-  /// there is nothing to go back to, else as `put_in`.
+  /// then, and the present one for good. One that somebody has removed is no hindrance. Removes
+  /// `staged` and `part`. Throws `Error{usage}` when there is nothing to go back to, else as
+  /// `put_in`.
   void put_back() const;
 
   /// Of the binary at the path now. Throws `Error{usage}` when there is none.

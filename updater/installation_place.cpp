@@ -149,6 +149,16 @@ void require_fit_file_system(const std::filesystem::path& directory) {
   }
 }
 
+// Its owner may be another: a change of that one's build is no news to this user, who runs it.
+void require_closed(const std::filesystem::path& binary) {
+  require_trusted(binary.parent_path());
+  const auto mode = status_of(binary).st_mode;
+  if ((mode & (S_IWGRP | S_IWOTH)) == 0) return;
+  refuse(fmt::format("{} is writable by others than its owner (mode {:04o})", binary.native(),
+                     mode & 07777U),
+         fmt::format("Run: chmod go-w {}", binary.native()));
+}
+
 void require_rights(const std::filesystem::path& binary) {
   const auto directory = binary.parent_path();
   if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
@@ -170,7 +180,7 @@ void require_replaceable_place(const std::filesystem::path& binary) {
   require_fit_file_system(binary.parent_path());
   require_no_attribute(binary);
   require_no_attribute(binary.parent_path());
-  require_trusted(binary);
+  require_closed(binary);
   require_rights(binary);
 }
 

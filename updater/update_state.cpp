@@ -17,7 +17,6 @@
 namespace converge::updater {
 namespace {
 
-using Poco::JSON::Array;
 using Poco::JSON::Object;
 
 constexpr std::uintmax_t kMaxSizeBytes = 1024 * 1024;
@@ -105,7 +104,7 @@ UpdateState parse(const std::string& text) {
   parser.setDepth(kMaxDepth);
   const auto parsed = parser.parse(text);
   if (parsed.type() != typeid(Object::Ptr)) refuse("the file", "a JSON object");
-  const auto object = parsed.extract<Object::Ptr>();
+  const auto& object = parsed.extract<Object::Ptr>();
   return {.floors = floors_in(*object),
           .trial = trial_in(*object),
           .quarantined = quarantined_in(*object),

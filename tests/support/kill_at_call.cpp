@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
@@ -101,6 +102,27 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+std::string effect_of(long call) {
+  switch (call) {
+    case SYS_fsync:
+    case SYS_fdatasync:
+      return "fsync";
+    case SYS_linkat:
+#ifdef SYS_link
+    case SYS_link:
+#endif
+      return "link";
+    case SYS_renameat:
+    case SYS_renameat2:
+#ifdef SYS_rename
+    case SYS_rename:
+#endif
+      return "rename";
+    default:
+      return "";
+  }
+}
 
 KillOutcome kill_at_call(int nth, const std::function<void()>& work, const CallFilter& counts) {
   std::fflush(nullptr);

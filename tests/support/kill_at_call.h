@@ -14,6 +14,10 @@ struct KillOutcome {
   int status = 0;       ///< Of waitpid(2).
 };
 
+/// What makes changes durable and visible, in one word on every machine: `fsync`, `link`, `rename`;
+/// empty for all other calls.
+std::string effect_of(long call);
+
 /// Which system calls count, by their number; empty: all of them.
 using CallFilter = std::function<bool(long)>;
 

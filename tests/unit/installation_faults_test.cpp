@@ -92,6 +92,24 @@ BOOST_AUTO_TEST_CASE(without_a_download_nothing_happens) {
   BOOST_TEST(place.names() == Names{"converge"});
 }
 
+BOOST_AUTO_TEST_CASE(download_that_has_another_name_is_not_staged) {
+  const Place place;
+  place.download();
+  fs::create_hard_link(place.installation.part(), place.directory / "other");
+  BOOST_TEST(text_of(error_of([&] { place.installation.stage(place.installation.part()); })) ==
+             "failure: " + place.installation.staged().string() +
+                 " is not a regular file with one name | ");
+  BOOST_TEST(place.names() == (Names{"converge", "other"}));
+}
+
+BOOST_AUTO_TEST_CASE(going_back_mends_a_path_that_somebody_emptied) {
+  const Place place;
+  place.update();
+  fs::remove(place.binary);
+  place.installation.put_back();
+  BOOST_TEST(place.runs() == kOld);
+}
+
 // On a disk of four inodes: the directory, the binary, the download, and what a test adds.
 std::string on_a_small_disk(const std::function<std::string(const Installation&)>& work) {
   const TempDir directory;
@@ -160,6 +178,7 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_an_update_the_path_runs_the_old_bui
   const std::string new_build = tiny_program(kNew);
   int olds = 0;
   int news = 0;
+  Names effects;
   for (int nth = 1;; ++nth) {
     const Place place;
     tests::write_tiny_program(place.installation.previous(), 10);
@@ -172,6 +191,9 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_an_update_the_path_runs_the_old_bui
       installation.stage(installation.part());
       installation.put_in(expected);
     });
+    if (const auto effect = tests::effect_of(outcome.call); !effect.empty()) {
+      effects.push_back(effect);
+    }
     const int runs = place.runs();
     BOOST_TEST((runs == kOld || runs == kNew), "call " << nth << ": runs " << runs);
     BOOST_TEST(read_text(place.binary) == (runs == kOld ? old_build : new_build));
@@ -190,6 +212,8 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_an_update_the_path_runs_the_old_bui
     }
   }
   BOOST_TEST_MESSAGE("kills: " << olds << " left the old build, " << news << " the new one");
+  // Staged; the file; kept aside; put in; the directory.
+  BOOST_TEST(effects == (Names{"rename", "fsync", "fsync", "link", "rename", "rename", "fsync"}));
   BOOST_TEST(olds >= 20);
   BOOST_TEST(news >= 3);
 }
@@ -197,11 +221,15 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_an_update_the_path_runs_the_old_bui
 BOOST_AUTO_TEST_CASE(killed_at_every_call_of_going_back_the_path_runs_one_of_them) {
   int olds = 0;
   int news = 0;
+  Names effects;
   for (int nth = 1;; ++nth) {
     const Place place;
     place.update();
     place.download(33);
     const auto outcome = tests::kill_at_call(nth, [&] { place.installation.put_back(); });
+    if (const auto effect = tests::effect_of(outcome.call); !effect.empty()) {
+      effects.push_back(effect);
+    }
     const int runs = place.runs();
     BOOST_TEST((runs == kOld || runs == kNew), "call " << nth << ": runs " << runs);
     BOOST_TEST(place.installation.has_previous() == (runs == kNew));
@@ -220,6 +248,7 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_going_back_the_path_runs_one_of_the
     }
   }
   BOOST_TEST_MESSAGE("kills: " << news << " left the new build, " << olds << " the old one");
+  BOOST_TEST(effects == (Names{"fsync", "rename", "fsync"}));
   BOOST_TEST(news >= 3);
   BOOST_TEST(olds >= 5);
 }

@@ -124,6 +124,17 @@ BOOST_AUTO_TEST_CASE(somebody_elses_binary_is_refused) {
                          "(sudo converge update), or as that user.");
 }
 
+BOOST_AUTO_TEST_CASE(root_replaces_the_binary_of_any_user_in_a_directory_of_roots_own) {
+  const Place place;
+  BOOST_REQUIRE(::chown(place.binary.c_str(), kSomebody, kSomebody) == 0);
+  BOOST_TEST(refusal_of(place.binary) == "no error");
+  BOOST_REQUIRE(::chown(place.directory.path().c_str(), kSomebody, kSomebody) == 0);
+  BOOST_TEST(refusal_of(place.binary) == "usage: " + place.directory.path().string() +
+                                             " belongs to user 54321, who is neither root nor the "
+                                             "user of this process | Run: sudo chown root " +
+                                             place.directory.path().string());
+}
+
 BOOST_AUTO_TEST_CASE(directory_that_others_can_write_is_refused) {
   const Place place;
   const auto directory = place.directory.path();
