@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(binary_that_somebody_else_replaced_is_left_alone) {
                "transient: " + place.binary.string() +
                    " was replaced meanwhile by somebody else | Try again: what is there now is "
                    "looked at anew.");
-    BOOST_TEST(read_text(place.binary) == other);
+    BOOST_TEST((read_text(place.binary) == other));
     BOOST_TEST(exit_status_of(place.installation.previous()) == 10);
     BOOST_TEST(place.names() == (Names{".converge.new", "converge", "converge.previous"}));
   }
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(killed_at_every_call_of_an_update_the_path_runs_the_old_bui
     }
     const int runs = place.runs();
     BOOST_TEST((runs == kOld || runs == kNew), "call " << nth << ": runs " << runs);
-    BOOST_TEST(read_text(place.binary) == (runs == kOld ? old_build : new_build));
+    BOOST_TEST((read_text(place.binary) == (runs == kOld ? old_build : new_build)));
     if (runs == kNew) BOOST_TEST(exit_status_of(place.installation.previous()) == kOld);
     ++(runs == kOld ? olds : news);
     // Whatever it left, the next update goes through.
