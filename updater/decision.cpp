@@ -24,7 +24,7 @@ std::string time_text(std::int64_t time_us) {
 
 std::vector<std::string> warnings_about(const ReleaseManifest& manifest,
                                         const Situation& situation) {
-  if (situation.build_time_us > 0 && situation.now_us < situation.build_time_us) {
+  if (situation.now_us < situation.build_time_us) {
     return {
         fmt::format("the clock says {}, which is before this build was made ({}), so whether the "
                     "release manifest "

@@ -13,6 +13,28 @@
 #include <unistd.h>
 
 namespace converge::tests {
+
+std::string effect_of(long call) {
+  switch (call) {
+    case SYS_fsync:
+    case SYS_fdatasync:
+      return "fsync";
+    case SYS_linkat:
+#ifdef SYS_link
+    case SYS_link:
+#endif
+      return "link";
+    case SYS_renameat:
+    case SYS_renameat2:
+#ifdef SYS_rename
+    case SYS_rename:
+#endif
+      return "rename";
+    default:
+      return "";
+  }
+}
+
 namespace {
 
 constexpr unsigned int kLifetimeSeconds = 60;
@@ -57,7 +79,8 @@ int options(bool program) {
 }
 
 KillOutcome trace(pid_t child, int nth, const CallFilter& counts, bool program) {
-  KillOutcome outcome{.status = wait_for(child)};
+  KillOutcome outcome;
+  outcome.status = wait_for(child);
   check(::ptrace(PTRACE_SETOPTIONS, child, nullptr, options(program)), "PTRACE_SETOPTIONS");
   bool begun = !program;
   int signal = 0;
@@ -69,7 +92,10 @@ KillOutcome trace(pid_t child, int nth, const CallFilter& counts, bool program) 
     } else if (stop != (SIGTRAP | 0x80)) {
       signal = WSTOPSIG(outcome.status);  // One that is meant for it.
     } else if (const long call = entered_call(child);
-               begun && call >= 0 && (!counts || counts(call)) && ++outcome.calls == nth) {
+               begun && call >= 0 && (!counts || counts(call))) {
+      ++outcome.calls;
+      if (auto effect = effect_of(call); !effect.empty()) outcome.effects.push_back(effect);
+      if (outcome.calls != nth) continue;
       outcome.killed = true;
       outcome.call = call;
       ::kill(child, SIGKILL);
@@ -102,27 +128,6 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
-
-std::string effect_of(long call) {
-  switch (call) {
-    case SYS_fsync:
-    case SYS_fdatasync:
-      return "fsync";
-    case SYS_linkat:
-#ifdef SYS_link
-    case SYS_link:
-#endif
-      return "link";
-    case SYS_renameat:
-    case SYS_renameat2:
-#ifdef SYS_rename
-    case SYS_rename:
-#endif
-      return "rename";
-    default:
-      return "";
-  }
-}
 
 KillOutcome kill_at_call(int nth, const std::function<void()>& work, const CallFilter& counts) {
   std::fflush(nullptr);

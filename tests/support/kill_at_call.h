@@ -12,6 +12,7 @@ struct KillOutcome {
   int calls = 0;        ///< System calls that it began and that count, with the one it died at.
   long call = -1;       ///< The number of the system call that it died at (<sys/syscall.h>).
   int status = 0;       ///< Of waitpid(2).
+  std::vector<std::string> effects;  ///< That it began, those that count: see `effect_of`.
 };
 
 /// What makes changes durable and visible, in one word on every machine: `fsync`, `link`, `rename`;
@@ -24,6 +25,9 @@ using CallFilter = std::function<bool(long)>;
 /// Runs `work` in a child process that is killed with SIGKILL as it enters its `nth` system call
 /// (from 1), which is not carried out. Counts only the calls of the thread that `work` runs in. The
 /// child ends with status 0, or 1 when `work` throws; after a minute by itself.
+///
+/// Calls that only ask for memory may come or not from one run to the next, so the same `nth` may
+/// be the next call in another run; with a filter it is always the same one.
 ///
 /// What it started is killed with it if it stays in its process group, and is neither traced nor
 /// waited for. Throws `std::system_error` when it cannot be traced.

@@ -12,6 +12,8 @@
 #include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -119,11 +121,24 @@ BOOST_AUTO_TEST_CASE(programs_that_it_runs_do_not_inherit_the_lock) {
   for (const int end : {to[0], to[1], from[0], from[1]}) ::close(end);
 }
 
-BOOST_AUTO_TEST_CASE(lock_on_a_removed_file_is_none) {
+int open_descriptors_of(const fs::path& file) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry, gone) == file) ++count;
+  }
+  return count;
+}
+
+BOOST_AUTO_TEST_CASE(lock_that_was_waited_for_on_a_removed_file_is_taken_anew) {
   const Place place;
-  const auto lock = place.installation.lock(kAtOnce);
+  auto first = std::make_optional(place.installation.lock(kAtOnce));
+  std::optional<Installation::Lock> second;
+  std::thread waiter([&] { second.emplace(place.installation.lock(kPatience)); });
+  while (open_descriptors_of(place.installation.lock_file()) < 2) std::this_thread::yield();
   fs::remove(place.installation.lock_file());
-  const auto other = place.installation.lock(kAtOnce);
+  first.reset();
+  waiter.join();
   BOOST_TEST(error_of([&] { place.installation.lock(kAtOnce); }).has_value());
 }
 

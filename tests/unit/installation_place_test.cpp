@@ -65,9 +65,17 @@ BOOST_AUTO_TEST_CASE(binary_of_a_debian_package_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(name_that_is_a_pattern_is_no_packages) {
-  const TempDir directory;
-  tests::write_tiny_program(directory / "dpk?", kOld);
-  BOOST_TEST(refusal_of(directory / "dpk?") == "no error");
+  const fs::path packaged = "/usr/share/dpkg/cputable";
+  BOOST_TEST(refusal_of(packaged).find("belongs to the package dpkg") != std::string::npos);
+  for (const char* pattern : {"cputabl?", "cpu*", "cputabl[e]", "cputabl\\e"}) {
+    const auto said = tests::run_apart([&] {
+      tests::take_private_mounts();
+      mount_at("none", packaged.parent_path(), "tmpfs", 0, "mode=0755");
+      tests::write_tiny_program(packaged.parent_path() / pattern, kOld);
+      return refusal_of(packaged.parent_path() / pattern);
+    });
+    BOOST_TEST(said == "no error");
+  }
 }
 
 // By what rpm(8) says of `-q`; a database of its own would need root's.
