@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace converge::tests {
+
+/// How far a process came that was to be killed.
+struct KillOutcome {
+  bool killed = false;  ///< False: it ended by itself, with fewer calls than that.
+  int calls = 0;        ///< System calls that it began and that count, with the one it died at.
+  long call = -1;       ///< The number of the system call that it died at (<sys/syscall.h>).
+  int status = 0;       ///< Of waitpid(2).
+  std::vector<std::string> effects;  ///< That it began, those that count: see `effect_of`.
+};
+
+/// What makes changes durable and visible, in one word on every machine: `fsync`, `link`, `rename`;
+/// empty for all other calls.
+std::string effect_of(long call);
+
+/// Which system calls count, by their number; empty: all of them.
+using CallFilter = std::function<bool(long)>;
+
+/// Runs `work` in a child process that is killed with SIGKILL as it enters its `nth` system call
+/// (from 1), which is not carried out. Counts only the calls of the thread that `work` runs in. The
+/// child ends with status 0, or 1 when `work` throws; after a minute by itself.
+///
+/// Calls that only ask for memory may come or not from one run to the next, so the same `nth` may
+/// be the next call in another run; with a filter it is always the same one.
+///
+/// What it started is killed with it if it stays in its process group, and is neither traced nor
+/// waited for. Throws `std::system_error` when it cannot be traced.
+KillOutcome kill_at_call(int nth, const std::function<void()>& work, const CallFilter& counts = {});
+
+/// The same for a program, from its first call on: `arguments[0]` is its path, `environment` all
+/// that it gets (`NAME=VALUE`). Its output is the tests'.
+KillOutcome kill_program_at_call(int nth, const std::vector<std::string>& arguments,
+                                 const std::vector<std::string>& environment,
+                                 const CallFilter& counts = {});
+
+}  // namespace converge::tests
