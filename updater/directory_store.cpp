@@ -141,6 +141,7 @@ void DirectoryStore::put(const std::string& path, std::string_view bytes) {
   const Descriptor opened(
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (opened.number() < 0) fail("write", temporary, errno);
+  fault_point("publish_begun");
   try {
     write_all(opened.number(), bytes, temporary);
     if (fchmod(opened.number(), 0644) != 0 || fsync(opened.number()) != 0) {

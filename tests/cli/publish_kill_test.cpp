@@ -67,29 +67,33 @@ BOOST_FIXTURE_TEST_SUITE(publish_kill, Killed)
 
 BOOST_AUTO_TEST_CASE(publication_is_whole_wherever_it_was_killed) {
   // The files in order: artifact, its signature, the copy, the channel, VERSION.
-  require_whole({"publish_written:1", "publish_renamed:1", "publish_artifact", "publish_written:2",
-                 "publish_renamed:2", "publish_signature", "publish_artifacts", "publish_written:3",
-                 "publish_renamed:3", "publish_copy", "publish_written:4", "publish_renamed:4",
-                 "publish_channel", "publish_verified", "publish_written:5", "publish_renamed:5"},
+  require_whole({"publish_begun:1",   "publish_written:1", "publish_renamed:1", "publish_artifact",
+                 "publish_begun:2",   "publish_written:2", "publish_renamed:2", "publish_signature",
+                 "publish_artifacts", "publish_begun:3",   "publish_written:3", "publish_renamed:3",
+                 "publish_copy",      "publish_begun:4",   "publish_written:4", "publish_renamed:4",
+                 "publish_channel",   "publish_verified",  "publish_begun:5",   "publish_written:5",
+                 "publish_renamed:5"},
                 of_build(102), "stable", [&] { require_published("stable"); });
 }
 
 BOOST_AUTO_TEST_CASE(promotion_is_whole_wherever_it_was_killed) {
   publish(of_build(102, "canary"));
-  require_whole({"publish_artifacts", "publish_written:1", "publish_renamed:1", "publish_copy",
-                 "publish_written:2", "publish_renamed:2", "publish_channel", "publish_verified"},
+  require_whole({"publish_artifacts", "publish_begun:1", "publish_written:1", "publish_renamed:1",
+                 "publish_copy", "publish_begun:2", "publish_written:2", "publish_renamed:2",
+                 "publish_channel", "publish_verified"},
                 {"promote", target, "--from", "canary", "--to", "stable"}, "stable",
                 [&] { require_published("stable"); });
 }
 
 BOOST_AUTO_TEST_CASE(first_build_of_a_channel_is_whole_wherever_it_was_killed) {
-  require_whole({"publish_written:3", "publish_renamed:3", "publish_written:4", "publish_renamed:4",
-                 "publish_verified"},
+  require_whole({"publish_begun:3", "publish_written:3", "publish_renamed:3", "publish_begun:4",
+                 "publish_written:4", "publish_renamed:4", "publish_verified"},
                 of_build(102, "canary"), "canary", [&] { require_published("canary"); });
 }
 
 BOOST_AUTO_TEST_CASE(withdrawal_is_whole_wherever_it_was_killed) {
-  require_whole({"publish_signed", "publish_written:1", "publish_renamed:1", "publish_channel"},
+  require_whole({"publish_signed", "publish_begun:1", "publish_written:1", "publish_renamed:1",
+                 "publish_channel"},
                 {"withdraw", target, "--channel", "stable", "--build", "101"}, "stable", [&] {
                   BOOST_TEST(offered("stable").withdrawn.size() == 1U);
                   BOOST_TEST(offered("stable").seq == 2);
