@@ -1,10 +1,13 @@
 #include "tests/cli/publish_fixture.h"
 #include "tests/support/certificates.h"
 #include "tests/support/nginx.h"
+#include "updater/release_source.h"
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <memory>
 
@@ -57,6 +60,26 @@ BOOST_AUTO_TEST_CASE(release_is_put_in_order_and_read_back) {
   BOOST_TEST(contains(publish(of_build(101)), "(was so already)"));
   BOOST_TEST((tree() == whole));
   BOOST_TEST(requests("PUT").size() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(host_fetches_what_was_published) {
+  publish(of_build(101));
+  publish(of_build(102, "canary"));
+  updater::ReleaseSource source({.url = target, .http = {.proxy = ""}});
+  const std::array keys = {updater::PublicKey::parse(minisign.public_key())};
+  const auto budget = std::chrono::seconds(20);
+  for (const auto& object :
+       {source.channel("canary", {}, budget).object,
+        source.object_at("builds/102/manifest.canary", updater::kMostReleaseBytes, budget)}) {
+    const auto release = updater::verify_release(object, keys, "canary");
+    const auto* artifact = release.manifest.artifact_for(updater::this_platform());
+    BOOST_TEST_REQUIRE(artifact != nullptr);
+    const auto part = directory / "part";
+    source.download(*artifact, part, {});
+    BOOST_TEST((read_text(part) == read_text(binary(102))));
+    std::filesystem::remove(part);
+  }
+  BOOST_TEST(source.object_at("VERSION", 100, budget) == "102\n");
 }
 
 BOOST_AUTO_TEST_CASE(all_that_a_directory_can_a_server_can) {
