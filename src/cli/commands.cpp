@@ -106,6 +106,17 @@ constexpr std::array kCommands = {
             "  converge why alice@example.com --definition   also the very text that acted\n"
             "  converge why 42 --converger archive_account -o json",
             define_why},
+    Command{
+        "publish", "lay out and sign a release, and say what a channel offers",
+        "  converge publish /srv/converge --build 123 --channel canary --key release.key \\\n"
+        "      build/release/converge\n"
+        "  converge publish promote /srv/converge --from canary --to stable --key release.key\n"
+        "  converge publish withdraw /srv/converge --channel stable --build 123 --key release.key\n"
+        "  converge publish resign https://releases.example.com/converge --channel stable \\\n"
+        "      --key release.key\n\n"
+        "A number is never used twice; a command that was interrupted is finished by the same\n"
+        "command. Nothing is named before it is there, and all is read back as a host does.",
+        define_publish},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"

@@ -16,6 +16,9 @@ namespace {
 
 using Connection = std::unique_ptr<HttpConnection>;
 
+// Of a request, between two reports of how far it is.
+constexpr std::size_t kPieceBytes = 256 * 1024;
+
 void open_tunnel(HttpConnection& connection, const HttpUrl& url, const HttpProxy& proxy,
                  const HttpDeadline& deadline) {
   connection.write(connect_bytes(url, proxy), deadline);
@@ -48,12 +51,15 @@ class HttpClient::State {
     const HttpProxy* proxy = nullptr;
     std::string place{};  ///< What connections of the same use have in common.
     std::string bytes{};  ///< The request.
-    bool is_head;         ///< The method HEAD, whose answers have no body.
+    std::function<void(std::size_t)> sending{};
+    bool is_head;  ///< The method HEAD, whose answers have no body.
   };
   /// What a connection is used for: one request and its answer.
   using Exchange = std::function<void(Connection& connection)>;
 
   Way way_of(const HttpRequest& request) const;
+  static void write_request(const Way& way, HttpConnection& connection,
+                            const HttpDeadline& deadline);
   Connection open(const Way& way, const HttpDeadline& total);
   Connection open_through(const Way& way, const HttpDeadline& deadline) const;
   /// These keep the connection for others when the answer leaves it good for that.
@@ -80,7 +86,18 @@ HttpClient::State::Way HttpClient::State::way_of(const HttpRequest& request) con
   way.proxy = proxies_.for_url(way.url);
   way.place = (way.url.secure ? "https " : "http ") + way.url.host_and_port();
   way.bytes = request_bytes(request, way.url, way.proxy);
+  way.sending = request.sending;
   return way;
+}
+
+void HttpClient::State::write_request(const Way& way, HttpConnection& connection,
+                                      const HttpDeadline& deadline) {
+  for (std::string_view rest = way.bytes; !rest.empty();) {
+    const auto piece = rest.substr(0, kPieceBytes);
+    connection.write(piece, deadline);
+    rest.remove_prefix(piece.size());
+    if (way.sending) way.sending(rest.size());
+  }
 }
 
 SSL_CTX& HttpClient::State::tls() {
@@ -117,7 +134,7 @@ Connection HttpClient::State::open_through(const Way& way, const HttpDeadline& d
 HttpResponse HttpClient::State::exchange(const Way& way, Connection& connection,
                                          const HttpDeadline& deadline) {
   connection->begin_call();
-  connection->write(way.bytes, deadline);
+  write_request(way, *connection, deadline);
   HttpAnswerReader reader(*connection, deadline);
   const auto head = reader.read_head();
   HttpResponse response{.status = head.status, .body = reader.read_body(head, way.is_head)};
@@ -132,7 +149,7 @@ void HttpClient::State::exchange(const Way& way, Connection& connection,
                                  const HttpDeadline& deadline, const HttpReceiver& receiver,
                                  HttpPace& pace) {
   connection->begin_call();
-  connection->write(way.bytes, deadline);
+  write_request(way, *connection, deadline);
   HttpAnswerReader reader(*connection, deadline, &pace);
   const auto head = reader.read_head();
   const auto limit_bytes = receiver.head(head);

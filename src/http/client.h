@@ -43,6 +43,8 @@ struct HttpRequest {
   /// The client adds Host, Content-Length, User-Agent and Accept where they are missing.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  /// Called now and then while it is sent, with the number of bytes that are left.
+  std::function<void(std::size_t left_bytes)> sending{};
 };
 
 struct HttpResponse {

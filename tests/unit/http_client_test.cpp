@@ -1,10 +1,12 @@
 #include "src/http/client.h"
+#include "tests/support/nginx.h"
 #include "tests/support/state_machine.h"
 #include "tests/unit/http_fixture.h"
 #include "tests/unit/http_raw_server.h"
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <iterator>
@@ -36,6 +38,24 @@ BOOST_AUTO_TEST_CASE(sends_a_request_whole_and_returns_the_answer) {
   BOOST_TEST(log[0].find("\"body\":\"{\\\"reason\\\": \\\"test\\\"}\"") != std::string::npos);
   BOOST_TEST(service.counts().effects == 1);
   BOOST_TEST(service.counts().duplicates == 1);
+}
+
+BOOST_AUTO_TEST_CASE(caller_is_told_how_far_a_large_request_is) {
+  const tests::Nginx nginx({.server = "client_max_body_size 0; dav_methods PUT;"});
+  std::vector<std::size_t> left;
+  const std::string body(1'000'000, 'x');
+  const auto response =
+      direct().send({.method = "PUT",
+                     .url = nginx.url("/file"),
+                     .headers = {},
+                     .body = body,
+                     .sending = [&](std::size_t bytes) { left.push_back(bytes); }},
+                    kAmple);
+  BOOST_TEST(response.status == 201);
+  BOOST_TEST((tests::read_text(nginx.root() / "file") == body));
+  BOOST_TEST(left.size() > 2U);
+  BOOST_TEST(std::is_sorted(left.rbegin(), left.rend()));
+  BOOST_TEST(left.back() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(fifty_calls_take_one_connection) {
