@@ -117,6 +117,17 @@ constexpr std::array kCommands = {
         "A number is never used twice; a command that was interrupted is finished by the same\n"
         "command. Nothing is named before it is there, and all is read back as a host does.",
         define_publish},
+    Command{"update", "install the newest build for this host, or put the one before back",
+            "  converge update                       what the channel offers this host\n"
+            "  converge update --check --exit-code   4: there is something\n"
+            "  converge update --to 123              whatever the rollout says\n"
+            "  converge update --rollback\n"
+            "  converge update --status -o json | jq .\n\n"
+            "[update] in the configuration names the server and the keys that releases are\n"
+            "verified with. A new build is tried before it is put in, is then on trial, and the\n"
+            "one before is put back when it fails.\n"
+            "Exit status: 75 another update is at work.",
+            define_update},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"
