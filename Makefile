@@ -125,6 +125,21 @@ $(BUILD)/converge $(BUILD)/converge-debug:
 	$(say) LINK $@
 	$(Q)$(link) $^ $(libraries) -o $@
 
+# The same program as other releases, for the suites: the version that is linked first counts.
+test_builds := 101 102
+version_objects := $(test_builds:%=$(BUILD)/src/base/version-%.o)
+release_programs := $(test_builds:%=$(BUILD)/converge-build-%)
+
+$(version_objects): $(BUILD)/src/base/version-%.o: src/base/version.cpp $(BUILD)/flags $(BUILD)/commit
+	@mkdir -p $(@D)
+	$(say) CXX '$< ($*)'
+	$(Q)$(compile) -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILD=$* -MMD -MP -c $< -o $@
+
+$(release_programs): $(BUILD)/converge-build-%: $(BUILD)/src/main.o $(BUILD)/src/base/fault_off.o \
+  $(BUILD)/src/base/version-%.o $(library)
+	$(say) LINK $@
+	$(Q)$(link) $^ $(libraries) -o $@
+
 # The other side of the steps outside the database, for the suites, the demo and the bench.
 $(BUILD)/state-machine: $(state_machine_objects) $(BUILD)/src/base/fault_off.o $(library)
 	$(say) LINK $@
@@ -144,7 +159,7 @@ $(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base
 	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
 
 suite_programs := $(suites:%=$(BUILD)/check-%)
-built := build/converge $(BUILD)/converge-debug $(BUILD)/state-machine
+built := build/converge $(BUILD)/converge-debug $(release_programs) $(BUILD)/state-machine
 
 check: deps ## install what is missing, build, run every test
 	+$(Q)$(make) $(built) $(suite_programs)
@@ -216,4 +231,4 @@ help: ## this list
 	  while IFS='|' read -r targets text; do printf '  %-30s %s\n' "$$targets" "$$text"; done
 	@echo '  VARIANT=release|debug|asan|tsan|coverage   V=1   prefix=/usr/local   DESTDIR='
 
--include $(all_objects:.o=.d)
+-include $(all_objects:.o=.d) $(version_objects:.o=.d)
