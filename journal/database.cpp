@@ -73,7 +73,7 @@ void require_ours(const std::filesystem::path& file, SQLite::Database& database,
                 "It is another program's SQLite database and was left as it is: name another file "
                 "with --journal.");
   }
-  if (state.version > kSchemaVersion) {
+  if (state.version > kSchemaVersion && least_writer(database, state) > kSchemaVersion) {
     throw Error(ErrorKind::usage,
                 fmt::format("journal {} has schema {}, and build {} of converge knows only {}",
                             file.string(), state.version, build_number(), kSchemaVersion),

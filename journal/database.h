@@ -59,7 +59,8 @@ struct OpenedDatabase {
 /// under the `FileLock`.
 ///
 /// Throws `Error{usage}`, and leaves the file alone, when it is somebody else's database or of a
-/// newer schema; `Error{failure}` when it may not be written; `SQLite::Exception` for the rest.
+/// newer schema that this build may not write (`least_writer`); `Error{failure}` when it may not be
+/// written; `SQLite::Exception` for the rest.
 OpenedDatabase open_for_writing(const std::filesystem::path& file);
 
 /// What SQLite is to open for reading only, as a URI (https://www.sqlite.org/uri.html) with a

@@ -3,11 +3,13 @@
 #include "journal/control.h"
 #include "journal/entry.h"
 #include "journal/owed.h"
+#include "journal/update.h"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,7 +72,8 @@ class Journal {
   /// file is moved aside to FILE.corrupt-TIME, a new one begun whose first entry (`recovery`)
   /// names it, and `notice` told. `actor` is recorded with every entry of this writer. `notice` is
   /// called with locks held: it must not call the journal. Throws `Error{usage}`, leaving the file
-  /// alone, when it is another program's database or of a newer schema.
+  /// alone, when it is another program's database or of a newer schema
+  /// whose file says that this build may not write it.
   Journal(std::filesystem::path file, std::string actor,
           std::function<void(const std::string&)> notice);
   ~Journal();
@@ -227,6 +230,16 @@ class Journal {
   void begin_service(const Service& service);
   /// Forgets this process, if it is still the one that is remembered.
   void end_service();
+
+  // Updates of converge.
+
+  /// Appends the `update` entry, and raises what is not to be gone below, in one durable
+  /// transaction. With `once` nothing is appended when the newest entry of such an event says the
+  /// same; where there is nothing to write, none is. Returns whether it was appended.
+  bool append_update(const UpdateEvent& event, const std::map<std::string, UpdateSeen>& seen = {},
+                     bool once = false);
+  /// By channel.
+  std::map<std::string, UpdateSeen> update_seen();
 
   /// The key for values that a definition redacts: 32 random bytes in FILE.key (0600), made at
   /// first use and never in the journal, so that a copy of the journal cannot be searched.

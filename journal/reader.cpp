@@ -250,6 +250,13 @@ std::map<std::string, LastPass> Reader::last_passes() {
   return with_shards_joined(implementation_->reading(read_last_passes));
 }
 
+std::map<std::string, UpdateSeen> Reader::update_seen() {
+  return implementation_->reading([](SQLite::Database& database) {
+    return schema_state(database).version >= 6 ? read_update_seen(database)
+                                               : std::map<std::string, UpdateSeen>();
+  });
+}
+
 std::map<std::string, Hold> Reader::holds() {
   return by_converger(implementation_->reading(read_holds));
 }

@@ -77,7 +77,8 @@ struct State {
 /// between two calls or two pages, so that it never makes a writer wait.
 class Reader {
  public:
-  /// Throws `Error{usage}` when there is no such file, it is not a journal, or its schema is newer.
+  /// Throws `Error{usage}` when there is no such file, it is not a journal, or its schema is newer
+  /// and says that this build does not know how to read it.
   explicit Reader(const std::filesystem::path& file);
   ~Reader();
 
@@ -122,6 +123,8 @@ class Reader {
                                                        const std::string& title,
                                                        const std::vector<std::string>& subjects);
   std::map<std::string, LastPass> last_passes();
+  /// As `Journal::update_seen`.
+  std::map<std::string, UpdateSeen> update_seen();
   std::map<std::string, Hold> holds();
 
  private:

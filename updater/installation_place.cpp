@@ -94,8 +94,10 @@ void require_unpackaged(const std::filesystem::path& binary) {
     }
     if (const auto answer = answer_of({"rpm", "-qf", "--queryformat", "%{NAME}\\n", name})) {
       const std::string package(trim(answer->substr(0, answer->find('\n'))));
-      refuse(fmt::format("{} belongs to the package {}", binary.native(), package),
-             fmt::format("Run: sudo dnf upgrade {}", package));
+      if (!package.empty()) {
+        refuse(fmt::format("{} belongs to the package {}", binary.native(), package),
+               fmt::format("Run: sudo dnf upgrade {}", package));
+      }
     }
   }
 }
@@ -188,7 +190,7 @@ std::optional<std::string> dpkg_owner(std::string_view answer) {
     const auto end = line.find(": /");
     if (end == std::string_view::npos || line.starts_with("diversion by ")) continue;
     // `PACKAGE:ARCHITECTURE, PACKAGE: PATH`
-    return std::string(line.substr(0, line.substr(0, end).find_first_of(":,")));
+    return std::string(line.substr(0, line.find_first_of(":,")));
   }
   return std::nullopt;
 }

@@ -12,8 +12,10 @@ namespace {
   throw HttpError(ErrorKind::transient, message);
 }
 
-[[noreturn]] void throw_too_large() {
-  refuse("answer larger than " + std::to_string(HttpAnswerReader::kMaxBody / 1024) + " KiB");
+[[noreturn]] void throw_too_large(std::uint64_t limit_bytes) {
+  const bool even = limit_bytes > 0 && limit_bytes % 1024 == 0;
+  refuse("answer larger than " + (even ? std::to_string(limit_bytes / 1024) + " KiB"
+                                       : counted(static_cast<std::int64_t>(limit_bytes), "byte")));
 }
 
 }  // namespace
@@ -30,24 +32,29 @@ HttpHead HttpAnswerReader::read_head() {
 }
 
 std::string HttpAnswerReader::read_body(const HttpHead& head, bool of_head_request) {
-  if (of_head_request || head.status == 204 || head.status == 304) return {};
+  std::string body;
+  read_body(head, of_head_request, kMaxBody, [&](std::string_view piece) { body.append(piece); });
+  return body;
+}
+
+void HttpAnswerReader::read_body(const HttpHead& head, bool of_head_request,
+                                 std::uint64_t limit_bytes, const Sink& sink) {
+  if (of_head_request || head.status == 204 || head.status == 304) return;
   if (const auto coding = head.value("transfer-encoding")) {
     if (!head.lists("transfer-encoding", "chunked") || coding->find(',') != std::string::npos) {
       refuse("an answer in a transfer coding that nobody asked for");
     }
-    return read_chunks();
+    return read_chunks(limit_bytes, sink);
   }
   if (const auto length = head.content_length()) {
-    if (*length > kMaxBody) throw_too_large();
-    std::string body;
-    read_exactly(body, *length);
-    return body;
+    if (*length > limit_bytes) throw_too_large(limit_bytes);
+    return read_exactly(*length, sink);
   }
   delimited_ = false;
   if (head.minor_version > 0 && !head.lists("connection", "close")) {
     refuse("an answer that does not say where it ends");
   }
-  return read_until_end();
+  read_until_end(limit_bytes, sink);
 }
 
 bool HttpAnswerReader::leaves_usable(const HttpHead& head) const {
@@ -65,6 +72,7 @@ bool HttpAnswerReader::fill() {
   if (end_ == 0 && connection_.bytes_received() == 0) {
     throw ConnectionLost(ErrorKind::transient, "the connection ended without an answer");
   }
+  if (pace_ != nullptr) pace_->received(end_);
   return end_ > 0;
 }
 
@@ -88,61 +96,62 @@ std::string HttpAnswerReader::read_line() {
   return line;
 }
 
-void HttpAnswerReader::read_exactly(std::string& body, std::size_t size_bytes) {
-  const std::size_t whole = body.size() + size_bytes;
-  while (body.size() < whole) {
+void HttpAnswerReader::read_exactly(std::uint64_t size_bytes, const Sink& sink) {
+  const auto whole = body_bytes_ + size_bytes;
+  while (body_bytes_ < whole) {
     if (!has_rest() && !fill()) {
-      throw_truncated("after " + std::to_string(body.size()) + " of " + std::to_string(whole) +
+      throw_truncated("after " + std::to_string(body_bytes_) + " of " + std::to_string(whole) +
                       " bytes");
     }
-    const auto taken = std::min(end_ - begin_, whole - body.size());
-    body.append(buffer_.data() + begin_, taken);
-    begin_ += taken;
+    give(whole - body_bytes_, sink);
   }
 }
 
-std::size_t HttpAnswerReader::read_chunk_size() {
+void HttpAnswerReader::give(std::uint64_t most_bytes, const Sink& sink) {
+  const auto taken = std::min<std::uint64_t>(end_ - begin_, most_bytes);
+  sink({buffer_.data() + begin_, taken});
+  begin_ += taken;
+  body_bytes_ += taken;
+}
+
+std::uint64_t HttpAnswerReader::read_chunk_size(std::uint64_t limit_bytes) {
   const std::string line = read_line();
-  std::size_t size_bytes = 0;
+  std::uint64_t size_bytes = 0;
   const auto* const end = line.data() + line.size();
   const auto [stop, error] = std::from_chars(line.data(), end, size_bytes, 16);
-  if (error == std::errc::result_out_of_range) throw_too_large();
+  if (error == std::errc::result_out_of_range) throw_too_large(limit_bytes);
   if (error != std::errc() || (stop != end && *stop != ';' && *stop != ' ' && *stop != '\t')) {
     refuse("an answer in chunks, one of which has no size");
   }
+  if (size_bytes > limit_bytes - body_bytes_) throw_too_large(limit_bytes);
   return size_bytes;
 }
 
-std::string HttpAnswerReader::read_chunks() {
-  std::string body;
+void HttpAnswerReader::read_chunks(std::uint64_t limit_bytes, const Sink& sink) {
   for (;;) {
     if (!has_rest() && !fill()) {
-      throw_truncated("after " + std::to_string(body.size()) + " bytes, before the last chunk");
+      throw_truncated("after " + std::to_string(body_bytes_) + " bytes, before the last chunk");
     }
-    const auto size_bytes = read_chunk_size();
+    const auto size_bytes = read_chunk_size(limit_bytes);
     if (size_bytes == 0) break;
-    if (size_bytes > kMaxBody - body.size()) throw_too_large();
-    read_exactly(body, size_bytes);
+    read_exactly(size_bytes, sink);
     if (!read_line().empty()) refuse("an answer in chunks, one of which is longer than it said");
   }
   while (!read_line().empty()) {  // Trailers.
   }
-  return body;
 }
 
-std::string HttpAnswerReader::read_until_end() {
-  std::string body;
+void HttpAnswerReader::read_until_end(std::uint64_t limit_bytes, const Sink& sink) {
   while (has_rest() || fill()) {
-    body.append(buffer_.data() + begin_, end_ - begin_);
-    begin_ = end_;
-    if (body.size() > kMaxBody) throw_too_large();
+    if (body_bytes_ == limit_bytes) throw_too_large(limit_bytes);
+    give(limit_bytes - body_bytes_, sink);
   }
-  if (!lost_.empty()) throw_truncated("after " + std::to_string(body.size()) + " bytes");
-  return body;
+  if (!lost_.empty()) throw_truncated("after " + std::to_string(body_bytes_) + " bytes");
 }
 
 void HttpAnswerReader::throw_truncated(const std::string& where) const {
-  refuse("answer truncated " + where + (lost_.empty() ? "" : ": " + lost_));
+  throw HttpTruncated(ErrorKind::transient,
+                      "answer truncated " + where + (lost_.empty() ? "" : ": " + lost_));
 }
 
 }  // namespace converge::http

@@ -3,6 +3,7 @@
 #include "src/http/answer.h"
 #include "src/http/connection.h"
 #include "src/http/message.h"
+#include "src/http/pace.h"
 #include "src/http/pool.h"
 #include "src/http/proxy.h"
 #include "src/http/tls.h"
@@ -35,6 +36,7 @@ class HttpClient::State {
   explicit State(HttpOptions options) : options_(std::move(options)), proxies_(options_.proxy) {}
 
   HttpResponse send(const HttpRequest& request, const HttpDeadline& deadline);
+  void receive(const HttpRequest& request, const HttpReceiver& receiver, const HttpBounds& bounds);
 
   HttpPool& pool() { return pool_; }
   const HttpOptions& options() const { return options_; }
@@ -48,15 +50,22 @@ class HttpClient::State {
     std::string bytes{};  ///< The request.
     bool is_head;         ///< The method HEAD, whose answers have no body.
   };
+  /// What a connection is used for: one request and its answer.
+  using Exchange = std::function<void(Connection& connection)>;
 
   Way way_of(const HttpRequest& request) const;
   Connection open(const Way& way, const HttpDeadline& total);
   Connection open_through(const Way& way, const HttpDeadline& deadline) const;
-  /// Keeps the connection for others when the answer leaves it good for that.
+  /// These keep the connection for others when the answer leaves it good for that.
   HttpResponse exchange(const Way& way, Connection& connection, const HttpDeadline& deadline);
-  /// Over a connection that has been kept: nullopt when it turns out to have been closed.
-  std::optional<HttpResponse> exchange_kept(const Way& way, Connection& connection,
-                                            const HttpDeadline& deadline);
+  void exchange(const Way& way, Connection& connection, const HttpDeadline& deadline,
+                const HttpReceiver& receiver, HttpPace& pace);
+  /// Over a connection that has been kept, or a new one. What fails when the request may have
+  /// arrived `may_be_in_doubt`.
+  void call(const Way& way, const HttpDeadline& deadline, bool may_be_in_doubt,
+            const Exchange& exchange);
+  /// Whether it was done; not, when the connection, which has been kept, turns out to be closed.
+  static bool done_over_kept(Connection& connection, const Exchange& exchange);
   SSL_CTX& tls();
 
   HttpOptions options_;
@@ -119,32 +128,63 @@ HttpResponse HttpClient::State::exchange(const Way& way, Connection& connection,
   return response;
 }
 
-std::optional<HttpResponse> HttpClient::State::exchange_kept(const Way& way, Connection& connection,
-                                                             const HttpDeadline& deadline) {
+void HttpClient::State::exchange(const Way& way, Connection& connection,
+                                 const HttpDeadline& deadline, const HttpReceiver& receiver,
+                                 HttpPace& pace) {
+  connection->begin_call();
+  connection->write(way.bytes, deadline);
+  HttpAnswerReader reader(*connection, deadline, &pace);
+  const auto head = reader.read_head();
+  const auto limit_bytes = receiver.head(head);
+  if (!limit_bytes) return;
+  reader.read_body(head, way.is_head, *limit_bytes, receiver.body);
+  if (reader.leaves_usable(head)) pool_.put(way.place, std::move(connection));
+}
+
+bool HttpClient::State::done_over_kept(Connection& connection, const Exchange& exchange) {
   try {
-    return exchange(way, connection, deadline);
+    exchange(connection);
+    return true;
   } catch (const ConnectionLost&) {
     if (connection->bytes_received() > 0) throw;
-    return std::nullopt;
+    return false;
+  }
+}
+
+void HttpClient::State::call(const Way& way, const HttpDeadline& deadline, bool may_be_in_doubt,
+                             const Exchange& exchange) {
+  bool may_have_arrived = false;
+  Connection connection = pool_.take(way.place);
+  try {
+    if (connection) {
+      if (done_over_kept(connection, exchange)) return;
+      may_have_arrived = connection->bytes_sent() > 0;
+      connection.reset();
+    }
+    connection = open(way, deadline);
+    exchange(connection);
+  } catch (const HttpError& error) {
+    may_have_arrived = may_have_arrived || (connection && connection->bytes_sent() > 0);
+    if (!may_be_in_doubt || !may_have_arrived) throw;
+    throw HttpError(ErrorKind::in_doubt, error.what(), error.hint());
   }
 }
 
 HttpResponse HttpClient::State::send(const HttpRequest& request, const HttpDeadline& deadline) {
   const Way way = way_of(request);
-  bool may_have_arrived = false;
-  Connection connection = pool_.take(way.place);
-  try {
-    if (connection) {
-      if (auto response = exchange_kept(way, connection, deadline)) return *std::move(response);
-      may_have_arrived = connection->bytes_sent() > 0;
-      connection.reset();
-    }
-    connection = open(way, deadline);
-    return exchange(way, connection, deadline);
-  } catch (const HttpError& error) {
-    if (!may_have_arrived && (!connection || connection->bytes_sent() == 0)) throw;
-    throw HttpError(ErrorKind::in_doubt, error.what(), error.hint());
-  }
+  HttpResponse response;
+  call(way, deadline, true,
+       [&](Connection& connection) { response = exchange(way, connection, deadline); });
+  return response;
+}
+
+void HttpClient::State::receive(const HttpRequest& request, const HttpReceiver& receiver,
+                                const HttpBounds& bounds) {
+  const Way way = way_of(request);
+  const HttpDeadline deadline(bounds.timeout, options_.idle_timeout);
+  HttpPace pace(bounds);
+  call(way, deadline, false,
+       [&](Connection& connection) { exchange(way, connection, deadline, receiver, pace); });
 }
 
 HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -153,6 +193,11 @@ HttpClient::~HttpClient() = default;
 
 HttpResponse HttpClient::send(const HttpRequest& request, std::chrono::milliseconds timeout) const {
   return state_->send(request, {timeout, state_->options().idle_timeout});
+}
+
+void HttpClient::receive(const HttpRequest& request, const HttpReceiver& receiver,
+                         const HttpBounds& bounds) const {
+  state_->receive(request, receiver, bounds);
 }
 
 void HttpClient::close_idle() const { state_->pool().clear(); }

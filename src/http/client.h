@@ -1,13 +1,17 @@
 #pragma once
 
 #include "src/base/error.h"
+#include "src/http/head.h"
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +29,12 @@ class HttpError : public Error {
   /// Whether the request may have arrived: anything that fails after its first byte was sent.
   /// Never with an unknown host, a refused connection or a failed TLS handshake.
   bool in_doubt;
+};
+
+/// An answer that broke off after a part of it had come.
+class HttpTruncated : public HttpError {
+ public:
+  using HttpError::HttpError;
 };
 
 struct HttpRequest {
@@ -51,6 +61,21 @@ struct HttpOptions {
   std::chrono::milliseconds idle_timeout{30'000};     ///< Without a byte in either direction.
 };
 
+/// Takes an answer while it comes. What either of these throws ends the call, and is thrown by it.
+struct HttpReceiver {
+  /// Called once, with the head: of how many bytes the body may be, or nullopt to leave it unread.
+  std::function<std::optional<std::uint64_t>(const HttpHead& head)> head;
+  /// Called with each piece of the body, in order.
+  std::function<void(std::string_view piece)> body;
+};
+
+/// How long an answer of any length may take.
+struct HttpBounds {
+  std::chrono::milliseconds timeout{};  ///< In all.
+  std::uint64_t least_bytes = 0;        ///< Must have come in each window.
+  std::chrono::milliseconds window{30'000};
+};
+
 /// Sends HTTP/1.1 requests, each with a deadline, over connections that are kept for the next one.
 ///
 /// Thread-safe; as many calls at once as there are threads. TLS is 1.2 or newer and always
@@ -67,6 +92,11 @@ class HttpClient {
 
   /// One request and its whole answer, within `timeout`. Throws `HttpError`.
   HttpResponse send(const HttpRequest& request, std::chrono::milliseconds timeout) const;
+
+  /// One request without effects, whose answer goes to `receiver`. Throws `HttpError`, which is not
+  /// in doubt; `HttpTruncated` when pieces that the receiver was given are a part of the body.
+  void receive(const HttpRequest& request, const HttpReceiver& receiver,
+               const HttpBounds& bounds) const;
 
   /// Connections that no call uses are otherwise closed by the first call after their 10 seconds.
   void close_idle() const;

@@ -35,14 +35,15 @@ std::string RawServer::Client::receive() {
   }
 }
 
-void RawServer::Client::send(const std::string& bytes) {
+bool RawServer::Client::send(const std::string& bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const auto sent =
         ::send(socket_.number(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return false;
     done += static_cast<std::size_t>(sent);
   }
+  return true;
 }
 
 void RawServer::Client::reset() {

@@ -21,7 +21,8 @@ class RawServer {
     explicit Client(int socket) : socket_(socket) {}
     /// The head of a request, and its body of the announced length; empty at the end.
     std::string receive();
-    void send(const std::string& bytes);
+    /// Whether the client still takes them.
+    bool send(const std::string& bytes);
     void reset();
     /// Until the client hangs up.
     void wait_for_end();

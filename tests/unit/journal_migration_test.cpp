@@ -46,6 +46,7 @@ struct Version1 : JournalFixture {
     run_sql(file,
             "drop table last_pass; drop table pause; drop table quarantine; drop table service;"
             "drop table owed; drop table outside_last; drop view attempt;"
+            "drop table compatibility; drop table update_seen;"
             "create table last_pass (converger text primary key, time_us integer not null,"
             " outcome text not null, correction_us integer not null) strict, without rowid;"
             "insert into last_pass values ('a', 5, 'failed', 4);"
@@ -56,6 +57,7 @@ struct Version1 : JournalFixture {
   void make_version_3() const {
     run_sql(file,
             "drop table last_pass; drop table owed; drop table outside_last; drop view attempt;"
+            "drop table compatibility; drop table update_seen;"
             "create table last_pass (converger text primary key, time_us integer not null,"
             " outcome text not null, correction_us integer not null, streak integer not null,"
             " failures integer not null, message text not null) strict, without rowid;"
@@ -68,12 +70,27 @@ struct Version1 : JournalFixture {
   void make_version_4() const {
     run_sql(file,
             "drop table owed; drop table outside_last; drop view attempt;"
+            "drop table compatibility; drop table update_seen;"
             "alter table unsettled rename to renamed;"
             "create table unsettled (  -- The 'txn' entries that no outcome entry settles yet.\n"
             "  seq integer primary key\n) strict;"
             "insert into unsettled select seq from renamed; drop table renamed;"
             "insert into last_pass values ('a', 5, 'failed', 4, 1, 2, 'why', 3);"
             "pragma user_version = 4");
+  }
+
+  /// Undoes what version 6 has; the rest is as builds of schema 5 left it.
+  void make_version_5() const {
+    run_sql(file, "drop table compatibility; drop table update_seen; pragma user_version = 5");
+  }
+
+  /// What a newer build may make of it: a table more, and perhaps a kind of entries.
+  void make_version_7(int least_writer) const {
+    run_sql(file,
+            "begin; create table newer (id integer primary key, what text) strict;"
+            "insert into newer values (1, 'kept'); insert into kind values (17, 'newer');"
+            "update compatibility set least_writer = " +
+                std::to_string(least_writer) + "; pragma user_version = 7; commit");
   }
 
   void require_schema_of_a_new_one() const {
@@ -103,7 +120,7 @@ BOOST_AUTO_TEST_CASE(writer_migrates_and_keeps_everything) {
   const auto before = entries();
   {
     auto journal = open();
-    BOOST_TEST(version() == "5");
+    BOOST_TEST(version() == "6");
     BOOST_TEST(journal.unsettled().size() == 1u);
     PassId pass{1};
     journal.append_outcome(pass, journal_definition(), 6, Outcome::rolled_back);
@@ -147,7 +164,7 @@ BOOST_AUTO_TEST_CASE(migration_that_cannot_end_changes_nothing) {
   BOOST_TEST(entries().size() == 8u);
   run_sql(file, "drop table archive");
   open();
-  BOOST_TEST(version() == "5");
+  BOOST_TEST(version() == "6");
 }
 
 BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
@@ -160,7 +177,7 @@ BOOST_AUTO_TEST_CASE(version_2_is_migrated_in_one_transaction) {
   BOOST_TEST(Reader(file).last_passes().at("a").time_us == 5);
   run_sql(file, "drop table quarantine");
   open().pause({.converger = "a", .reason = "billing moves"});
-  BOOST_TEST(version() == "5");
+  BOOST_TEST(version() == "6");
   BOOST_TEST(Reader(file).state().last_passes.at("a").time_us == 5);
   BOOST_TEST(Reader(file).state().pauses.size() == 1u);
   BOOST_TEST(!verify().broken_seq.has_value());
@@ -182,7 +199,7 @@ BOOST_AUTO_TEST_CASE(version_3_is_migrated_with_its_counts) {
   check();
   BOOST_TEST(version() == "3");
   open();
-  BOOST_TEST(version() == "5");
+  BOOST_TEST(version() == "6");
   check();
   require_schema_of_a_new_one();
 }
@@ -198,7 +215,7 @@ BOOST_AUTO_TEST_CASE(version_4_is_migrated_with_what_is_not_settled) {
   BOOST_TEST(ask_sql(file, "select seq from unsettled") == "6");
   run_sql(file, "drop table owed");
   BOOST_TEST(open().unsettled().at(0).seq == 6);
-  BOOST_TEST(version() == "5");
+  BOOST_TEST(version() == "6");
   const auto last = Reader(file).last_passes().at("a");
   BOOST_TEST(last.failures == 2);
   BOOST_TEST(last.completed_us == 3);
@@ -206,12 +223,56 @@ BOOST_AUTO_TEST_CASE(version_4_is_migrated_with_what_is_not_settled) {
   require_schema_of_a_new_one();
 }
 
+BOOST_AUTO_TEST_CASE(version_5_is_migrated_in_one_transaction) {
+  open().pause({.converger = "a", .reason = "billing moves"});
+  make_version_5();
+  BOOST_TEST(entries().size() == 9u);
+  BOOST_TEST(Reader(file).update_seen().empty());
+  run_sql(file, "create table update_seen (mine)");
+  BOOST_TEST((error_of([&] { open(); }).kind() == ErrorKind::failure));
+  BOOST_TEST(version() == "5");
+  BOOST_TEST(ask_sql(file, "select count(*) from sqlite_schema where name = 'compatibility'") ==
+             "0");
+  run_sql(file, "drop table update_seen");
+  BOOST_TEST(open().unsettled().at(0).seq == 6);
+  BOOST_TEST(version() == "6");
+  BOOST_TEST(ask_sql(file, "select least_writer from compatibility") == "6");
+  BOOST_TEST(!verify().broken_seq.has_value());
+  require_schema_of_a_new_one();
+}
+
+BOOST_AUTO_TEST_CASE(newer_schema_that_this_build_may_write_is_written) {
+  open();
+  make_version_7(6);
+  const auto before = entries().size();
+  {
+    auto journal = open();
+    PassId pass;
+    const auto txn = append_txn(journal, pass, 2, "c");
+    journal.append_outcome(pass, journal_definition(), txn, Outcome::committed);
+    journal.append_update({.event = "rolled_back", .build = 7, .from = 8}, {{"stable", {3, 7}}});
+    journal.pause({.converger = "a", .reason = "billing moves"});
+    journal.note_pass({.converger = "a", .time_us = 9, .outcome = "failed", .message = "why"});
+    journal.flush();
+  }
+  BOOST_TEST(entries().size() == before + 6);
+  BOOST_TEST(!verify().broken_seq.has_value());
+  BOOST_TEST(Reader(file).state().last_passes.at("a").message == "why");
+  BOOST_TEST((Reader(file).update_seen().at("stable") == UpdateSeen{3, 7}));
+  BOOST_TEST(extent_of(file).head.seq == static_cast<std::int64_t>(before) + 6);
+  BOOST_TEST(version() == "7");
+  BOOST_TEST(ask_sql(file, "select what from newer") == "kept");
+  BOOST_TEST(notices.empty());
+}
+
 BOOST_AUTO_TEST_CASE(newer_schema_names_the_build_that_is_needed) {
-  run_sql(file, "pragma user_version = 6; update actor set build = 321");
+  open();
+  make_version_7(7);
+  run_sql(file, "update actor set build = 321");
   for (const auto& error : {error_of([&] { open(); }), error_of([&] { verify(); }),
                             error_of([&] { extent_of(file); })}) {
     BOOST_TEST((error.kind() == ErrorKind::usage));
-    BOOST_TEST(std::string(error.what()).find("has schema 6") != std::string::npos);
+    BOOST_TEST(std::string(error.what()).find("has schema 7") != std::string::npos);
     BOOST_TEST(error.hint().find("build 321 or newer") != std::string::npos);
   }
 }

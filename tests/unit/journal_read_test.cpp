@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(views_serve_people_with_sqlite3) {
 BOOST_AUTO_TEST_CASE(file_has_the_settings_of_its_format) {
   open();
   BOOST_TEST(ask_sql(file, "pragma application_id") == std::to_string(0x434e5647));
-  BOOST_TEST(ask_sql(file, "pragma user_version") == "5");
+  BOOST_TEST(ask_sql(file, "pragma user_version") == "6");
   BOOST_TEST(ask_sql(file, "pragma auto_vacuum") == "2");
   BOOST_TEST(ask_sql(file, "pragma page_size") == "4096");
   BOOST_TEST(ask_sql(file, "pragma journal_mode") == "wal");

@@ -210,11 +210,13 @@ BOOST_AUTO_TEST_CASE(somebody_elses_database_is_refused_untouched) {
 
 BOOST_AUTO_TEST_CASE(newer_schema_is_refused_untouched) {
   write_some();
-  run_sql(file, "pragma user_version = 6; pragma wal_checkpoint(truncate)");
+  run_sql(file,
+          "pragma user_version = 7; update compatibility set least_writer = 7;"
+          "pragma wal_checkpoint(truncate)");
   const auto before = read_text(file);
   const auto error = error_of([&] { open(); });
   BOOST_TEST((error.kind() == ErrorKind::usage));
-  BOOST_TEST(std::string(error.what()).find("schema 6") != std::string::npos);
+  BOOST_TEST(std::string(error.what()).find("schema 7") != std::string::npos);
   BOOST_TEST((error_of([&] { verify(); }).kind() == ErrorKind::usage));
   BOOST_TEST((read_text(file) == before));
   BOOST_TEST(moved_aside().empty());
