@@ -67,6 +67,22 @@ struct Http {
   friend bool operator==(const Http&, const Http&) = default;
 };
 
+/// What `[update]` sets. Requests also follow `Http`.
+struct Update {
+  std::string url;           ///< The base URL of releases; empty: there are none.
+  std::vector<Placed> keys;  ///< Public keys of minisign(1), by which releases are trusted.
+  std::string channel = "stable";
+  bool automatic = false;  ///< `auto`: the daemon installs what is for this host.
+  /// At most one check within that time by the daemon, and by `run`.
+  std::chrono::milliseconds every{3'600'000};
+  /// How long a new build may take to prove itself before the one before is put back.
+  std::chrono::milliseconds trial{60'000};
+  /// How long a new build may take for its try before it is put in.
+  std::chrono::milliseconds preflight{60'000};
+
+  friend bool operator==(const Update&, const Update&) = default;
+};
+
 /// Everything that can be set, validated.
 struct Config {
   std::filesystem::path file;  ///< That was read; empty when there is none.
@@ -82,6 +98,7 @@ struct Config {
   std::map<std::string, std::string> variables;
   Daemon daemon;
   Http http;
+  Update update;
 
   friend bool operator==(const Config&, const Config&) = default;
 };

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <functional>
@@ -38,6 +39,34 @@ bool is_address(std::string_view text) {
   std::uint16_t number = 0;
   const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
   return failure == std::errc{} && end == port.data() + port.size();
+}
+
+/// Whether it looks like a public key of minisign(1): the base64 of `Ed` and 40 bytes more. Whether
+/// it is one, those who use it find out.
+bool is_like_key(std::string_view text) {
+  constexpr std::size_t kKeyCharacters = 56;
+  return text.size() == kKeyCharacters && text.starts_with("RW") &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '+' || c == '/';
+         });
+}
+
+bool is_like_channel(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  return !text.empty() && text.size() <= kLongest && text[0] >= 'a' && text[0] <= 'z' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+bool is_like_url(std::string_view text) {
+  const auto rest = text.starts_with("https://")  ? text.substr(8)
+                    : text.starts_with("http://") ? text.substr(7)
+                                                  : std::string_view();
+  return !rest.empty() && rest[0] != '/' && std::all_of(rest.begin(), rest.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '?' && c != '#';
+  });
 }
 
 /// Walks the file and refuses what nobody asked for.
@@ -92,6 +121,7 @@ class FileReader {
           {"connect_timeout", duration(config_.http.connect_timeout)},
           {"idle_timeout", duration(config_.http.idle_timeout)}}},
         {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
+        {"update", update(config_.update)},
         {"variables", {}},
     };
     const auto found = sections.find(std::string(key.str()));
@@ -128,6 +158,18 @@ class FileReader {
             {"log", one_of(daemon.log, kLogFormats)},
             {"log_level", one_of(daemon.log_level, kLogLevels)},
             {"grace", duration(daemon.grace)}};
+  }
+
+  Setters update(Update& update) const {
+    return {{"url", checked(update.url, is_like_url, "not a base URL",
+                            R"(Write it as "https://releases.example.com/converge".)")},
+            {"keys", keys(update.keys)},
+            {"channel", checked(update.channel, is_like_channel, "not the name of a channel",
+                                R"(Write it as "stable": small letters, digits and hyphens.)")},
+            {"auto", boolean(update.automatic)},
+            {"every", duration(update.every)},
+            {"trial", duration(update.trial)},
+            {"preflight", duration(update.preflight)}};
   }
 
   ConvergerTable converger(const toml::key& name, const toml::table& table) const {
@@ -188,6 +230,23 @@ class FileReader {
       }
       for (const auto& name : *array) {
         target.push_back({.text = text_of(name), .place = place(name.source())});
+      }
+    };
+  }
+  Setter checked(std::string& target, bool (*fits)(std::string_view), const char* trouble,
+                 const char* hint) const {
+    return [this, &target, fits, trouble, hint](const toml::node& node) {
+      target = text_of(node);
+      if (!fits(target)) fail(node.source(), trouble, hint);
+    };
+  }
+  Setter keys(std::vector<Placed>& target) const {
+    return [this, &target](const toml::node& node) {
+      names_of(target)(node);
+      for (const Placed& key : target) {
+        if (is_like_key(key.text)) continue;
+        throw Error(ErrorKind::usage, key.place + ": not a public key of minisign",
+                    "It is the second line of the .pub file: 56 characters that begin with RW.");
       }
     };
   }

@@ -91,5 +91,73 @@ BOOST_AUTO_TEST_CASE(address_of_the_status_server_is_a_socket_or_off) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+struct UpdateSettings {
+  Update update(const std::string& text) {
+    Config config;
+    read_settings(directory.write("converge.toml", "[update]\n" + text + "\n"), config);
+    return config.update;
+  }
+  void require_refused(const std::string& text, const std::string& place_and_message) {
+    const auto file = (directory / "converge.toml").string();
+    BOOST_CHECK_EXCEPTION(update(text), Error, [&](const Error& error) {
+      BOOST_TEST(error.what() == file + ":" + place_and_message);
+      BOOST_TEST(!error.hint().empty());
+      return error.kind() == ErrorKind::usage;
+    });
+  }
+
+  tests::TempDir directory;
+};
+
+const std::string kKey = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+BOOST_FIXTURE_TEST_SUITE(settings_of_updates, UpdateSettings)
+
+BOOST_AUTO_TEST_CASE(each_has_a_default) {
+  BOOST_TEST((update("") == Update{}));
+  BOOST_TEST(Update{}.url == "");
+  BOOST_TEST(Update{}.channel == "stable");
+  BOOST_TEST(!Update{}.automatic);
+  BOOST_TEST(Update{}.every.count() == 3'600'000);
+  BOOST_TEST(Update{}.trial.count() == 60'000);
+}
+
+BOOST_AUTO_TEST_CASE(each_can_be_set) {
+  const Update set = update("url = \"https://releases.example.com:8443/a/\"\nkeys = [\"" + kKey +
+                            "\",\n  \"" + kKey +
+                            "\"]\nchannel = \"canary-2\"\nauto = true\nevery = \"5m\"\n"
+                            "trial = \"30s\"\npreflight = \"10s\"");
+  BOOST_TEST(set.url == "https://releases.example.com:8443/a/");
+  BOOST_REQUIRE(set.keys.size() == 2u);
+  BOOST_TEST(set.keys[0].text == kKey);
+  BOOST_TEST(set.keys[0].place == (directory / "converge.toml").string() + ":3:9");
+  BOOST_TEST(set.keys[1].place == (directory / "converge.toml").string() + ":4:3");
+  BOOST_TEST(set.channel == "canary-2");
+  BOOST_TEST(set.automatic);
+  BOOST_TEST(set.every.count() == 300'000);
+  BOOST_TEST(set.trial.count() == 30'000);
+  BOOST_TEST(set.preflight.count() == 10'000);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused_where_it_stands) {
+  for (const char* url : {"", "releases.example.com", "ftp://a/b", "http://", "https:///a",
+                          "http://a/b c", "http://a/?b", "http://a/#b", "HTTP://a"}) {
+    require_refused(std::string("url = \"") + url + "\"", "2:7: not a base URL");
+  }
+  for (const char* channel : {"", "Stable", "2nd", "../stable", "a_b", "a/b"}) {
+    require_refused(std::string("channel = \"") + channel + "\"",
+                    "2:11: not the name of a channel");
+  }
+  require_refused("keys = [\"" + kKey + "\", \"" + kKey.substr(1) + "\"]",
+                  "2:69: not a public key of minisign");
+  require_refused("keys = [\"RX" + kKey.substr(2) + "\"]", "2:9: not a public key of minisign");
+  require_refused("keys = \"" + kKey + "\"", "2:8: the value must be an array of strings");
+  require_refused("auto = \"yes\"", "2:8: not true or false");
+  require_refused("trial = \"0s\"", "2:9: not a duration");
+  require_refused("evry = \"1h\"", "2:1: unknown key update.evry");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 }  // namespace
 }  // namespace converge::config

@@ -1,0 +1,148 @@
+#pragma once
+
+#include "updater/decision.h"
+#include "updater/installation.h"
+#include "updater/release_signature.h"
+#include "updater/release_source.h"
+#include "updater/update_state.h"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace converge::updater {
+
+/// Something for the journal.
+struct UpdateNote {
+  std::string event;  ///< As `event` of an `update` entry, see converge-journal(5).
+  std::int64_t build = 0;
+  std::int64_t from = 0;
+  std::optional<SignedRelease> release{};
+  std::string why{};
+  /// It is to be told unless the journal tells it already: a finding, or what a process that died
+  /// has done.
+  bool once = false;
+};
+
+struct UpdaterOptions {
+  SourceOptions source{};
+  std::vector<PublicKey> keys{};
+  std::string channel = "stable";
+  std::int64_t build = 0;  ///< Of the binary at the path of the installation.
+  bool forced = false;     ///< As in `Situation`.
+  std::filesystem::path state_directory{};      ///< As for `machine_id`.
+  std::chrono::milliseconds lock_wait{10'000};  ///< For another update to end.
+};
+
+/// What the updater needs and does not know. Each may be empty; what they throw is thrown on.
+struct UpdaterHooks {
+  /// What the journal remembers beside the state file.
+  std::function<std::map<std::string, Floors>()> floors{};
+  /// Writes the note into the journal, durably, and raises there what was seen.
+  std::function<void(const UpdateNote&, const std::map<std::string, Floors>& seen)> note{};
+  /// Tries the staged binary; throws when it must not be put in.
+  std::function<void(const SignedRelease&, const std::filesystem::path& staged)> try_out{};
+  DownloadProgress progress{};
+};
+
+/// The release that a channel offers, and what is to be done about it here.
+struct Finding {
+  SignedRelease release;
+  Decision decision;
+  std::int64_t time_us = 0;  ///< When the server was asked.
+};
+
+/// What an update came to.
+enum class Done {
+  nothing,             ///< There was nothing to do.
+  installed,           ///< The release's build is in, on trial.
+  went_back,           ///< The previous build is in.
+  replaced_meanwhile,  ///< Somebody else has put in another binary since this object was made.
+};
+
+/// Updates one installation: finds out what is offered, puts it in, and takes it back.
+///
+/// Everything that changes something happens under the installation's lock, and each step is
+/// durable before the next. Killed anywhere, the path holds a complete build, and `settle`, which
+/// all of these do first, brings the state and the journal to what has happened:
+///
+///     killed                                  the path holds   settle
+///     before the trial is in the state        the old build    nothing
+///     from there to the rename                the old build    drops the trial
+///     after the rename                        the new build    journals it; the trial goes on
+///     in a rollback, before the rename        the new build    goes on with the rollback
+///     in a rollback, after the rename         the old build    journals it
+///
+/// A rollback is meant where the build on trial is in quarantine.
+///
+/// For one thread at a time. Errors: `usage` for what the caller has to mend, such as a binary that
+/// must not be replaced; `transient` for what may work later; `failure` for the rest. Each leaves
+/// the old build at the path unless its message says otherwise.
+class Updater {
+ public:
+  Updater(Installation installation, UpdaterOptions options, UpdaterHooks hooks = {});
+
+  const Installation& installation() const { return installation_; }
+  UpdateState state() const;
+
+  /// Asks the server once, within `budget`, and decides; `wanted` is a build that a person asked
+  /// for. An answer that nothing has changed is decided upon the object that is remembered, which
+  /// is verified again. Remembers what was found and when, and journals it once; where nothing but
+  /// the time has changed, nothing is synced. A state file that this user cannot write is left.
+  Finding check(std::chrono::milliseconds budget, std::optional<std::int64_t> wanted = {});
+
+  /// What the last check found, decided upon anew; nullopt where there was none, of another server
+  /// or channel, or signed by no key that is trusted now. Asks nobody and changes nothing.
+  std::optional<Finding> known() const;
+  /// When a server was last asked, with an answer or without; 0: never.
+  std::int64_t last_check_us() const;
+
+  /// Does what a finding says: `install` and `go_back`; anything else is `nothing`. The decision is
+  /// made anew once the lock is there. After `installed`, what runs has to be started again.
+  Done act(const Finding& finding);
+
+  /// Puts the previous build back, and quarantines the present one: by hand, or because it has
+  /// failed. Throws `Error{usage}` when there is none to go back to.
+  void roll_back(const std::string& why);
+  /// The present build has proven itself: ends its trial, and no lower build is installed from now
+  /// on. False, and nothing is written, when it is not on trial.
+  bool commit_trial();
+  /// Counts a start of the present build, and journals the first. The trial as it is then; nullopt
+  /// when it is not on trial.
+  std::optional<Trial> begin_trial();
+
+  /// Brings to its end what a process that died had begun. Whether the binary at the path was
+  /// replaced by that.
+  bool settle();
+
+ private:
+  Finding decided(SignedRelease release, const UpdateState& state,
+                  std::optional<std::int64_t> wanted) const;
+  SignedRelease offered(const std::string& object, const UpdateState& state,
+                        std::optional<std::int64_t> wanted, Clock::time_point end);
+  std::map<std::string, Floors> floors(const UpdateState& state) const;
+  void remember(const UpdateState& before, UpdateState after);
+  void tell(const Finding& finding);
+  void refuse(const std::string& why);
+  void note(const UpdateNote& note, const UpdateState& state) const;
+
+  bool is_replaced() const;
+  bool settle_locked(UpdateState& state);
+  Done install(const Finding& finding, UpdateState& state);
+  void put_in(const Finding& finding, UpdateState& state);
+  void take_back(const std::string& why, UpdateState& state);
+  void end_of_taking_back(UpdateState& state);
+  UpdateNote installed_note(const UpdateState& state) const;
+
+  Installation installation_;
+  UpdaterOptions options_;
+  UpdaterHooks hooks_;
+  FileIdentity binary_;
+};
+
+}  // namespace converge::updater
