@@ -235,7 +235,8 @@ class Journal {
 
   /// Appends the `update` entry, and raises what is not to be gone below, in one durable
   /// transaction. With `once` nothing is appended when the newest entry of such an event says the
-  /// same; where there is nothing to write, none is. Returns whether it was appended.
+  /// same, or, of what happens to the binary, when the newest such entry is it or follows from it.
+  /// Where there is nothing to write, nothing is. Returns whether it was appended.
   bool append_update(const UpdateEvent& event, const std::map<std::string, UpdateSeen>& seen = {},
                      bool once = false);
   /// By channel.

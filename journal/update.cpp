@@ -5,20 +5,40 @@
 #include "src/base/json_object.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace converge::journal {
 namespace {
 
-/// The detail of the newest entry of such an event.
-std::optional<std::string> newest_detail(SQLite::Database& database, const std::string& event) {
-  SQLite::Statement row(database,
-                        "select detail from entry where kind = 13 and kind > 4"
-                        " and detail ->> '$.event' = ? order by seq desc limit 1");
-  row.bind(1, event);
-  if (!row.executeStep() || row.getColumn(0).isNull()) return std::nullopt;
-  return row.getColumn(0).getString();
+/// What changes the installed binary comes in this order; what is gone back from may come again.
+constexpr std::array<std::string_view, 3> kDeeds = {"installed", "trial", "committed"};
+
+std::ptrdiff_t place_of(std::string_view event) {
+  return std::find(kDeeds.begin(), kDeeds.end(), event) - kDeeds.begin();
+}
+
+/// A finding is told when the newest one of its kind says the same. A deed is told when the newest
+/// deed is it, or follows from it.
+bool is_told(SQLite::Database& database, const UpdateEvent& event, const Entry& entry) {
+  const bool is_deed = place_of(event.event) < std::ssize(kDeeds) || event.event == "rolled_back";
+  // The condition that is too much is that of an index.
+  SQLite::Statement row(
+      database,
+      fmt::format("select detail, detail ->> '$.event', detail ->> '$.build' from entry"
+                  " where kind = 13 and kind > 4 and detail ->> '$.event' {}"
+                  " order by seq desc limit 1",
+                  is_deed ? "in ('installed', 'trial', 'committed', 'rolled_back')" : "= ?"));
+  if (!is_deed) row.bind(1, event.event);
+  if (!row.executeStep()) return false;
+  if (!is_deed) return row.getColumn(0).getString() == entry.detail;
+  const std::string newest = row.getColumn(1).getString();
+  if (row.getColumn(2).getInt64() != event.build) return false;
+  if (newest == "rolled_back" || event.event == "rolled_back") return newest == event.event;
+  return place_of(newest) >= place_of(event.event);
 }
 
 bool is_below(const std::map<std::string, UpdateSeen>& known,
@@ -75,22 +95,22 @@ bool Journal::append_update(const UpdateEvent& event, const std::map<std::string
                             bool once) {
   const Entry entry = update_entry(event);
   auto& session = implementation_->session_;
-  bool is_told = false;
+  bool told = false;
   bool is_seen = false;
   session.read([&](SQLite::Database& database) {
     const auto known = read_update_seen(database);
     is_seen = std::none_of(seen.begin(), seen.end(),
                            [&](const auto& one) { return is_below(known, one); });
-    is_told = once && newest_detail(database, event.event) == entry.detail;
+    told = once && is_told(database, event, entry);
   });
-  if (is_told && is_seen) return false;
+  if (told && is_seen) return false;
   session.write([&](Writer& writer) {
     // Another process may have told it since.
-    is_told = once && newest_detail(writer.database(), event.event) == entry.detail;
-    if (!is_told) writer.append(entry, wall_time_us());
+    told = once && is_told(writer.database(), event, entry);
+    if (!told) writer.append(entry, wall_time_us());
     raise_update_seen(writer.database(), seen);
   });
-  return !is_told;
+  return !told;
 }
 
 std::map<std::string, UpdateSeen> Journal::update_seen() {

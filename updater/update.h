@@ -1,5 +1,6 @@
 #pragma once
 
+#include "src/base/clock.h"
 #include "updater/decision.h"
 #include "updater/installation.h"
 #include "updater/release_signature.h"
@@ -33,9 +34,11 @@ struct UpdaterOptions {
   SourceOptions source{};
   std::vector<PublicKey> keys{};
   std::string channel = "stable";
-  std::int64_t build = 0;  ///< Of the binary at the path of the installation.
-  bool forced = false;     ///< As in `Situation`.
-  std::filesystem::path state_directory{};      ///< As for `machine_id`.
+  std::int64_t build = 0;                   ///< Of the binary at the path of the installation.
+  bool forced = false;                      ///< As in `Situation`.
+  std::filesystem::path state_directory{};  ///< As for `machine_id`.
+  /// Where checks are remembered by a user who cannot write beside the binary; empty: nowhere.
+  std::filesystem::path cache{};
   std::chrono::milliseconds lock_wait{10'000};  ///< For another update to end.
 };
 
@@ -54,7 +57,7 @@ struct UpdaterHooks {
 struct Finding {
   SignedRelease release;
   Decision decision;
-  std::int64_t time_us = 0;  ///< When the server was asked.
+  std::optional<std::int64_t> wanted{};  ///< The build that a person asked for.
 };
 
 /// What an update came to.
@@ -121,22 +124,26 @@ class Updater {
   bool settle();
 
  private:
+  // What is found out.
+  SignedRelease ask(UpdateState& state, Clock::time_point end, std::optional<std::int64_t> wanted);
+  SignedRelease verified(const std::string& object) const;
+  SignedRelease of_build(std::int64_t build, const SignedRelease& offered, Clock::time_point end);
   Finding decided(SignedRelease release, const UpdateState& state,
                   std::optional<std::int64_t> wanted) const;
-  SignedRelease offered(const std::string& object, const UpdateState& state,
-                        std::optional<std::int64_t> wanted, Clock::time_point end);
-  std::map<std::string, Floors> floors(const UpdateState& state) const;
-  void remember(const UpdateState& before, UpdateState after);
-  void tell(const Finding& finding);
-  void refuse(const std::string& why);
-  void note(const UpdateNote& note, const UpdateState& state) const;
+  UpdateState with_all_floors(UpdateState state) const;
+  void remember(const UpdateState& before, const UpdateState& after) const;
+  void tell(const Finding& finding, const UpdateState& state) const;
+  void tell(const UpdateNote& note, const UpdateState& state) const;
 
+  // What is done, under the lock.
   bool is_replaced() const;
-  bool settle_locked(UpdateState& state);
-  Done install(const Finding& finding, UpdateState& state);
-  void put_in(const Finding& finding, UpdateState& state);
-  void take_back(const std::string& why, UpdateState& state);
-  void end_of_taking_back(UpdateState& state);
+  bool settle_locked(UpdateState& state) const;
+  void install(const Finding& finding, UpdateState& state) const;
+  void put_in(const Finding& finding, const FileIdentity& expected, UpdateState& state) const;
+  void rename_in(const FileIdentity& expected) const;
+  void take_back(const std::string& why, UpdateState& state) const;
+  void end_taking_back(UpdateState& state, bool once) const;
+  void write(const UpdateState& state) const;
   UpdateNote installed_note(const UpdateState& state) const;
 
   Installation installation_;

@@ -46,6 +46,26 @@ BOOST_AUTO_TEST_CASE(same_finding_is_told_once_until_there_is_another) {
   BOOST_TEST(!verify().broken_seq.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(deed_is_told_once_until_it_is_undone) {
+  auto journal = open();
+  const auto tell = [&](const char* event, int build, bool once = true) {
+    return journal.append_update({.event = event, .build = build}, {}, once);
+  };
+  BOOST_TEST(tell("installed", 102));
+  BOOST_TEST(!tell("installed", 102));
+  BOOST_TEST(tell("trial", 102));
+  BOOST_TEST(!tell("installed", 102));
+  BOOST_TEST(tell("committed", 102));
+  BOOST_TEST(!tell("installed", 102));
+  BOOST_TEST(!tell("committed", 102));
+  BOOST_TEST(tell("rolled_back", 101));
+  BOOST_TEST(!tell("rolled_back", 101));
+  BOOST_TEST(tell("available", 102));
+  BOOST_TEST(tell("installed", 102));
+  BOOST_TEST(tell("rolled_back", 101));
+  BOOST_TEST(tell("installed", 101));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_seen_only_rises_and_outlives_the_process) {
   {
     auto journal = open();
