@@ -166,6 +166,17 @@ Registry load_registry(const config::Config& config, StandIns stand_ins) {
   return registry;
 }
 
+std::vector<std::string> broken_names(const config::Config& config) {
+  std::vector<std::string> names;
+  try {
+    for (const Broken& broken : load_registry(config).broken) names.push_back(broken.name);
+  } catch (const Error&) {
+    names = {"*"};
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void require_known(const Registry& registry, std::span<const std::string> names) {
   const std::vector<std::string> known = registry.names();
   for (const std::string& name : names) {

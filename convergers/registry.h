@@ -40,6 +40,10 @@ enum class StandIns { no, yes };
 /// place.
 Registry load_registry(const config::Config& config, StandIns stand_ins = StandIns::no);
 
+/// The names of the definitions that this build cannot use, in order; `*` where nothing can be
+/// loaded at all.
+std::vector<std::string> broken_names(const config::Config& config);
+
 /// Throws `Error{usage}` with the nearest name for the first of `names` that there is no file of.
 void require_known(const Registry& registry, std::span<const std::string> names);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "src/base/clock.h"
+#include "src/base/error.h"
 #include "updater/decision.h"
 #include "updater/installation.h"
 #include "updater/release_signature.h"
@@ -60,6 +61,12 @@ struct Finding {
   std::optional<std::int64_t> wanted{};  ///< The build that a person asked for.
 };
 
+/// Another update of the installation is at work, and was for as long as was to be waited.
+class UpdateBusy : public Error {
+ public:
+  explicit UpdateBusy(const Error& error) : Error(error) {}
+};
+
 /// What an update came to.
 enum class Done {
   nothing,             ///< There was nothing to do.
@@ -84,8 +91,8 @@ enum class Done {
 /// A rollback is meant where the build on trial is in quarantine.
 ///
 /// For one thread at a time. Errors: `usage` for what the caller has to mend, such as a binary that
-/// must not be replaced; `transient` for what may work later; `failure` for the rest. Each leaves
-/// the old build at the path unless its message says otherwise.
+/// must not be replaced; `transient` for what may work later (`UpdateBusy`, for one); `failure` for
+/// the rest. Each leaves the old build at the path unless its message says otherwise.
 class Updater {
  public:
   Updater(Installation installation, UpdaterOptions options, UpdaterHooks hooks = {});
@@ -136,6 +143,7 @@ class Updater {
   void tell(const UpdateNote& note, const UpdateState& state) const;
 
   // What is done, under the lock.
+  Installation::Lock lock() const;
   bool is_replaced() const;
   bool settle_locked(UpdateState& state) const;
   void install(const Finding& finding, UpdateState& state) const;

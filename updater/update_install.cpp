@@ -44,6 +44,15 @@ Error after_the_fact(const Error& error, std::int64_t build) {
 
 }  // namespace
 
+Installation::Lock Updater::lock() const {
+  try {
+    return installation_.lock(options_.lock_wait);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::transient) throw UpdateBusy(error);
+    throw;
+  }
+}
+
 bool Updater::is_replaced() const {
   const FileIdentity present = installation_.identity();
   return present.device != binary_.device || present.inode != binary_.inode;
@@ -64,7 +73,7 @@ void Updater::write(const UpdateState& state) const {
 
 bool Updater::settle() {
   if (!needs_settling(read_update_state(installation_.state_file()), options_.build)) return false;
-  const auto lock = installation_.lock(options_.lock_wait);
+  const auto lock = this->lock();
   if (is_replaced()) return true;
   auto state = read_update_state(installation_.state_file());
   return settle_locked(state);
@@ -116,7 +125,7 @@ Done Updater::act(const Finding& finding) {
   };
   if (!is_deed(finding.decision.verdict)) return Done::nothing;
   installation_.require_replaceable();
-  const auto lock = installation_.lock(options_.lock_wait);
+  const auto lock = this->lock();
   if (is_replaced()) return Done::replaced_meanwhile;
   auto state = read_update_state(installation_.state_file());
   if (settle_locked(state)) return Done::went_back;
@@ -210,7 +219,7 @@ void Updater::roll_back(const std::string& why) {
                 "An older one is only ever gone back to, never installed.");
   }
   installation_.require_replaceable();
-  const auto lock = installation_.lock(options_.lock_wait);
+  const auto lock = this->lock();
   if (is_replaced()) {
     throw Error(
         ErrorKind::transient,
@@ -266,7 +275,7 @@ bool Updater::commit_trial() {
            !is_quarantined(state, options_.build);
   };
   if (!on_trial(read_update_state(installation_.state_file()))) return false;
-  const auto lock = installation_.lock(options_.lock_wait);
+  const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
   if (is_replaced() || !on_trial(state)) return false;
   settle_locked(state);
@@ -284,7 +293,7 @@ bool Updater::commit_trial() {
 std::optional<Trial> Updater::begin_trial() {
   const auto known = read_update_state(installation_.state_file());
   if (!known.trial || known.trial->build != options_.build) return std::nullopt;
-  const auto lock = installation_.lock(options_.lock_wait);
+  const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
   if (is_replaced() || !state.trial || state.trial->build != options_.build) return std::nullopt;
   settle_locked(state);

@@ -106,6 +106,17 @@ constexpr std::array kCommands = {
             "  converge why alice@example.com --definition   also the very text that acted\n"
             "  converge why 42 --converger archive_account -o json",
             define_why},
+    Command{"update", "install the newest build for this host, or put the one before back",
+            "  converge update                       what the channel offers this host\n"
+            "  converge update --check --exit-code   4: there is something\n"
+            "  converge update --to 123              whatever the rollout says\n"
+            "  converge update --rollback\n"
+            "  converge update --status -o json | jq .\n\n"
+            "[update] in the configuration names the server and the keys that releases are\n"
+            "verified with. A new build is tried before it is put in, is then on trial, and the\n"
+            "one before is put back when it fails.\n"
+            "Exit status: 75 another update is at work.",
+            define_update},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"

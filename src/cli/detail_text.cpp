@@ -157,6 +157,26 @@ std::string attempt_text(const Object& detail, const Object& answer) {
                 answered ? " -> " : " ", came);
 }
 
+std::string update_text(const Object& detail) {
+  const std::string event = member_text(detail, "event");
+  const std::string build = member_text(detail, "build");
+  const std::string from = member_text(detail, "from");
+  std::string text = build.empty() ? "update" : "build " + build;
+  if (event == "rolled_back") {
+    text += " put back in place of " + from;
+  } else if (event == "installed") {
+    text += " installed in place of " + from;
+  } else if (event == "trial") {
+    text += " on trial";
+  } else {
+    text += " " + event;
+  }
+  const auto release = detail ? detail->getObject("release") : Object();
+  if (!release.isNull()) text += ", from " + member_text(release, "channel");
+  const std::string why = member_text(detail, "why");
+  return why.empty() ? text : text + ": " + why;
+}
+
 std::optional<std::string> steps_text(const Object& detail, bool verbose) {
   try {
     std::string text;

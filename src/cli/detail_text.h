@@ -47,6 +47,9 @@ std::string members_text(const Poco::JSON::Object::Ptr& detail,
 std::string attempt_text(const Poco::JSON::Object::Ptr& detail,
                          const Poco::JSON::Object::Ptr& answer);
 
+/// What an `update` entry tells: `build 102 installed in place of 101, from stable`.
+std::string update_text(const Poco::JSON::Object::Ptr& detail);
+
 /// The steps of an inconsistency: title, count, and the rows; some of them unless `verbose`.
 /// Nullopt when the detail is not as it should be.
 std::optional<std::string> steps_text(const Poco::JSON::Object::Ptr& detail, bool verbose);

@@ -130,6 +130,8 @@ std::string happened(const journal::StoredEntry& stored) {
     case Kind::recovery:
       return fmt::format("recovery: {} {}", detail_text(stored, "reason"),
                          detail_text(stored, "moved_to"));
+    case Kind::update:
+      return printable(update_text(parse_detail(entry.detail)));
     case Kind::prune:
       return fmt::format("{} moved to {}", counted(entry.count.value_or(0), "entry", "entries"),
                          detail_text(stored, "archive"));
@@ -248,6 +250,10 @@ std::string entry_json(const journal::StoredEntry& stored) {
   JsonObject line = object_of(stored, journal::name_of(stored.entry.kind));
   line.add("count", stored.entry.count);
   if (const auto& detail = stored.entry.detail; detail && is_object(*detail)) {
+    // It has a `build` as well, which is not the one that wrote the entry.
+    if (stored.entry.kind == Kind::update) {
+      return line.add_raw("update", *detail).add("hash", stored.hash).line();
+    }
     line.add_members(*detail);
   } else {
     line.add("detail", detail);  // It was edited.

@@ -19,7 +19,8 @@ Style style_of(journal::Outcome outcome);
 std::string entry_full(const journal::StoredEntry& entry);
 
 /// An entry as an object on one line. Members, where they apply: seq, time, kind, hash, pass,
-/// converger, version, actor, build, txn, subject, label, count, outcome, and those of its detail.
+/// converger, version, actor, build, txn, subject, label, count, outcome, and those of its detail
+/// (of an update, under `update`).
 std::string entry_json(const journal::StoredEntry& entry);
 
 /// The steps of an inconsistency, each as an entry of its own: a row of a table, an object on a

@@ -10,6 +10,8 @@
 #include "src/cli/output.h"
 #include "src/cli/pass_printer.h"
 #include "src/cli/planning.h"
+#include "src/cli/run_trial.h"
+#include "src/cli/update_notice.h"
 #include "src/engine/keep.h"
 #include "src/engine/recovery.h"
 #include "src/engine/witness.h"
@@ -274,8 +276,9 @@ int exit_status(const std::vector<engine::PassResult>& results, bool broken, boo
   return kDone;
 }
 
-int execute_passes(const PassRequest& request, const Common& common) {
-  const config::Config config = config::load(common.flags);
+namespace {
+
+int execute(const PassRequest& request, const Common& common, const config::Config& config) {
   const convergers::Registry registry = convergers::load_registry(config);
   convergers::require_known(registry, request.names);
   const bool broken = report_broken(request, registry);
@@ -286,11 +289,23 @@ int execute_passes(const PassRequest& request, const Common& common) {
   }
 
   end_at({SIGINT, SIGTERM});
+  RunTrial trial(config);
   Passes passes(request, common, config, registry);
   for (const std::string& name : errands.owing) passes.carry_out(name);
   for (const std::string& name : errands.names) passes.run(name);
   const bool unfinished = !passes.end();
+  if (!request.plan && !trial.end(passes.results())) return kFailed;
   return exit_status(passes.results(), broken || unfinished, request.exit_code);
+}
+
+}  // namespace
+
+int execute_passes(const PassRequest& request, const Common& common) {
+  const config::Config config = config::load(common.flags);
+  UpdateNotice notice(config, request.update_check);
+  const int status = execute(request, common, config);
+  notice.tell(config, common.quiet);
+  return status;
 }
 
 }  // namespace converge::cli

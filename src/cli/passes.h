@@ -18,6 +18,7 @@ struct PassRequest {
   std::chrono::milliseconds wait{0};
   bool exit_code = false;
   bool plan = false;
+  bool update_check = false;  ///< Look for a newer build beside the passes.
 };
 
 /// Adds the options of `run` and `plan` to a command. `request` outlives it.

@@ -7,6 +7,9 @@ namespace converge::cli {
 std::function<int()> define_run(CLI::App& app, const Common& common) {
   const auto request = std::make_shared<PassRequest>();
   add_pass_options(app, *request);
+  request->update_check = true;
+  app.add_flag("!--no-update-check", request->update_check,
+               "do not look for a newer build (CONVERGE_NO_UPDATE_CHECK=1)");
   return [request, &common] { return execute_passes(*request, common); };
 }
 

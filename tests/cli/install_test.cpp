@@ -52,7 +52,8 @@ BOOST_AUTO_TEST_CASE(systemd_has_nothing_to_say_about_the_units) {
   const auto installed = make("install");
   BOOST_REQUIRE_MESSAGE(installed.status == 0, installed.out << installed.err);
   std::vector<std::string> verify = {"systemd-analyze", "verify"};
-  for (const char* unit : {"converged.service", "converge-run.service", "converge-run.timer"}) {
+  for (const char* unit : {"converged.service", "converge-run.service", "converge-run.timer",
+                           "converge-update.service", "converge-update.timer"}) {
     BOOST_TEST(read_text(units() / unit).find("@bindir@") == std::string::npos, unit);
     verify.push_back((units() / unit).string());
   }

@@ -1,0 +1,74 @@
+#include "src/cli/updating.h"
+
+#include "convergers/registry.h"
+#include "src/base/clock.h"
+#include "src/base/process.h"
+#include "src/base/version.h"
+#include "src/cli/history.h"
+#include "src/cli/output.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace converge::cli {
+
+Updating::Updating(const config::Config& config, bool looking, updater::DownloadProgress progress)
+    : config_(config), looking_(looking) {
+  auto options = engine::updater_options(config);
+  // A timer asks for what is meant for this host; a person for what there is.
+  options.forced = current_actor() != "cron";
+  auto hooks = engine::updater_hooks(
+      config, [this]() -> journal::Journal& { return journal(); },
+      [&config] { return convergers::broken_names(config); });
+  hooks.note = [this](const auto& one, const auto& seen) { note(one, seen); };
+  hooks.progress = std::move(progress);
+  updater_.emplace(updater::Installation::of_this_process(), std::move(options), std::move(hooks));
+}
+
+journal::Journal& Updating::journal() {
+  if (!journal_) {
+    journal_.emplace(config_.journal, current_actor(),
+                     [](const auto& text) { print_notice(text); });
+  }
+  return *journal_;
+}
+
+/// A refusal is an error already, which must not be hidden by another one.
+void Updating::note(const updater::UpdateNote& note,
+                    const std::map<std::string, updater::Floors>& seen) {
+  try {
+    journal().append_update(engine::update_event(note), engine::update_seen(seen), note.once);
+  } catch (const Error& error) {
+    if (!looking_ && note.event != "refused") throw;
+    print_notice(fmt::format("not journaled: {}", error.what()));
+  }
+}
+
+bool has_daemon(const config::Config& config) {
+  const auto service = remember(config.journal).service;
+  return service && is_alive(service->process);
+}
+
+void prove_by_passes(updater::Updater& updater, const config::Config& config) {
+  try {
+    const auto trial = updater.state().trial;
+    if (!trial || trial->build != build_number()) return;
+    const auto state = remember(config.journal);
+    if (state.service && is_alive(state.service->process)) return;
+    const bool proven =
+        std::any_of(state.last_passes.begin(), state.last_passes.end(),
+                    [&](const auto& one) { return one.second.completed_us > trial->since_us; });
+    if (proven) updater.commit_trial();
+  } catch (const Error& error) {
+    print_notice(fmt::format("the trial of build {} goes on: {}", build_number(), error.what()));
+  }
+}
+
+std::string release_text(const updater::ReleaseManifest& manifest) {
+  return fmt::format("build {} (channel {}, signed {})", manifest.build, manifest.channel,
+                     format_local(manifest.issued_us));
+}
+
+}  // namespace converge::cli
