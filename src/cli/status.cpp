@@ -4,10 +4,14 @@
 #include "src/cli/condition_text.h"
 #include "src/cli/output.h"
 #include "src/cli/situation.h"
+#include "updater/installation.h"
+#include "updater/update_state.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 namespace converge::cli {
 
@@ -33,6 +37,23 @@ std::string daemon_text(const Daemon& daemon) {
                                  printable(live.server), live.busy, live.workers);
   if (!live.trouble.empty()) text += styled(Style::bad, printable(live.trouble)) + "\n";
   return text;
+}
+
+/// Beside this binary, which is the daemon's unless that was started from somewhere else.
+std::optional<updater::Trial> open_trial() {
+  try {
+    const auto installation = updater::Installation::of_this_process();
+    return updater::read_update_state(installation.state_file()).trial;
+  } catch (const Error&) {
+    return std::nullopt;  // It was replaced a moment ago.
+  }
+}
+
+std::string trial_text() {
+  const auto trial = open_trial();
+  if (!trial) return "";
+  return fmt::format("build {} is on trial since {}, in the place of build {}\n", trial->build,
+                     format_local(trial->since_us), trial->previous);
 }
 
 std::size_t count_needing(const Situation& now) {
@@ -119,6 +140,7 @@ std::string daemon_json(const Daemon& daemon) {
         .add("answers", daemon.status.has_value());
   }
   line.add("needs_person", daemon.needs_person());
+  if (const auto trial = open_trial()) line.add("trial", trial->build);
   if (daemon.is_dead()) line.add("message", "it ended without a word");
   if (!daemon.silence.empty()) line.add("message", daemon.silence);
   if (daemon.status) {
@@ -153,8 +175,8 @@ int status(const Common& common) {
     print_json(now);
   } else {
     const std::string problems = notices(now);
-    print(headline(now) + daemon_text(now.daemon) + (problems.empty() ? "" : "\n" + problems) +
-          "\n" + table_of(now, wall_time_us()));
+    print(headline(now) + daemon_text(now.daemon) + trial_text() +
+          (problems.empty() ? "" : "\n" + problems) + "\n" + table_of(now, wall_time_us()));
   }
   return count_needing(now) == 0 && !now.daemon.needs_person() ? kDone : kFailed;
 }

@@ -5,8 +5,10 @@
 #include "src/base/log.h"
 #include "src/base/process.h"
 #include "src/base/text.h"
+#include "src/base/version.h"
 #include "src/daemon/survey.h"
 #include "src/engine/recovery.h"
+#include "src/engine/updating.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -25,6 +27,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kLongestTakeOver{3600};
+
+/// After a configuration that another build could not begin with.
+constexpr std::chrono::seconds kLeaveAgain{10};
 
 /// How long the link's thread may be in one call: connecting, then some statements.
 constexpr std::chrono::seconds kLinkPatience{60};
@@ -85,9 +90,10 @@ void log_changes(const Changes& changes) {
 
 }  // namespace
 
-Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
+Daemon::Daemon(config::Config config, const Surroundings& surroundings)
     : config_(std::move(config)),
-      notifier_(notifier),
+      surroundings_(surroundings),
+      notifier_(surroundings.notifier),
       since_us_(wall_time_us()),
       journal_(config_.journal, "daemon", [](const auto& text) { log(LogLevel::warning, text); }),
       pool_(connect_options(config_), config_.daemon.connections),
@@ -97,10 +103,15 @@ Daemon::Daemon(config::Config config, const ServiceNotifier& notifier)
                .journal = journal_,
                .link = link_,
                .metrics = metrics_,
-               .failed = [this](const Error& error) { told_failure(error); }},
+               .failed = [this](const Error& error) { told_failure(error); },
+               .ended =
+                   [this](const auto& result) {
+                     if (surroundings_.on_trial != nullptr) surroundings_.on_trial->ended(result);
+                   }},
               config_.daemon.workers) {
   journal_.time_writes([this](auto duration) { metrics_.appended(duration); });
   require_alone(config_.journal);
+  if (config_.update.automatic) engine::require_update_source(config_);
   log_changes(passes_.load(config_));
   troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");
   operators_.emplace(
@@ -202,17 +213,46 @@ void Daemon::begin() {
     take_over();
   });
   link_.start();
+  if (!config_.update.automatic || surroundings_.installation == nullptr) return;
+  updates_.emplace(Updates::Parts{.config = config_,
+                                  .journal = journal_,
+                                  .installation = *surroundings_.installation,
+                                  .broken = [this] { return names_of_broken(); }});
+}
+
+std::vector<std::string> Daemon::names_of_broken() const {
+  std::vector<std::string> names;
+  for (const convergers::Broken& broken : passes_.broken()) names.push_back(broken.name);
+  return names;
 }
 
 Daemon::End Daemon::run(Signals& signals, const ReadAgain& read_again) {
   begin();
   notifier_.ready();
-  while (!reconfigured_ && !stopping_) {
+  while (!reconfigured_ && !replaced_ && !stopping_) {
     answer(signals.wait(kTick), read_again);
     tick();
+    leave(read_again);
   }
   drain(signals, read_again);
-  return stopping_ ? End::stopped : End::reconfigured;
+  if (stopping_) return End::stopped;
+  return replaced_ ? End::replaced : End::reconfigured;
+}
+
+/// Makes place for another build that is in the place of this one.
+void Daemon::leave(const ReadAgain& read_again) {
+  if (stopping_ || Clock::now() < next_leave_ || !surroundings_.is_replaced()) return;
+  try {
+    read_again();
+  } catch (const Error& error) {
+    log(LogLevel::error, "another build is installed, and could not begin; this one goes on",
+        {{"error", error.what()}, {"hint", error.hint()}});
+    next_leave_ = Clock::now() + kLeaveAgain;
+    return;
+  }
+  log(LogLevel::notice, "another build is installed; chunks in flight end, then it begins");
+  notifier_.reloading();
+  replaced_ = true;
 }
 
 void Daemon::answer(std::optional<int> signal, const ReadAgain& read_again) {
@@ -259,6 +299,7 @@ void Daemon::drain(Signals& signals, const ReadAgain& read_again) {
   std::atomic<bool> are_joined{false};
   const std::jthread joins([&] {
     link_.stop();
+    updates_.reset();
     upkeep_.reset();
     are_joined = true;
   });
@@ -276,6 +317,11 @@ void Daemon::drain(Signals& signals, const ReadAgain& read_again) {
 void Daemon::tick() {
   require_progress();
   tell_status();
+  if (surroundings_.on_trial != nullptr && operators_) {
+    surroundings_.on_trial->tick(passes_, operators_->state(),
+                                 !troubles_.has(Troubles::Cause::database),
+                                 !troubles_.has(Troubles::Cause::journal));
+  }
   const auto interval = notifier_.watchdog_interval();
   if (interval && Clock::now() - told_alive_ >= *interval) {
     notifier_.alive();
@@ -315,6 +361,9 @@ void Daemon::tell_status() {
 Overview Daemon::overview() const {
   Overview overview;
   overview.trouble = troubles_.text();
+  if (surroundings_.on_trial != nullptr) {
+    overview.trial = fmt::format("Build {} is on trial", build_number());
+  }
   overview.connected = !troubles_.has(Troubles::Cause::database);
   if (const auto held = link_.locks()) overview.server = held->session.server().place;
   overview.now_us = wall_time_us();

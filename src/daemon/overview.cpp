@@ -97,6 +97,7 @@ std::string to_json(const Overview& overview) {
       .add("connected", overview.connected)
       .add("server", overview.server)
       .add("trouble", overview.trouble)
+      .add("trial", overview.trial)
       .add("ready", overview.ready())
       .add("host", overview.host)
       .add("actor", overview.actor)

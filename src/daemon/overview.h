@@ -46,6 +46,7 @@ struct Overview {
   bool connected = false;
   std::string server;   ///< Where PostgreSQL is, without a password.
   std::string trouble;  ///< Why nothing converges now; empty: nothing is in the way.
+  std::string trial;    ///< That this build is on trial, in words; empty: it is not.
   std::int64_t now_us = 0;
   std::int64_t since_us = 0;  ///< When the daemon started.
   int workers = 0;

@@ -149,6 +149,7 @@ std::map<std::string_view, std::string> parts_of(const Overview& overview) {
       {"level", headline.level},
       {"headline", html(headline.text)},
       {"trouble", html(overview.trouble)},
+      {"trial", html(overview.trial)},
       {"facts", html(facts(overview))},
       {"host", html(overview.host)},
       {"build", html(fmt::format("build {} ({})", build_number(), build_commit()))},

@@ -189,6 +189,7 @@ function showStatus(status) {
     `<circle cx='4' cy='4' r='4' fill='${kColors[status.level]}'/></svg>`;
   setText(byId('headline'), status.headline);
   setText(byId('trouble'), status.trouble);
+  setText(byId('trial'), status.trial);
   setText(byId('facts'), [
     status.connected ? `Connected to ${status.server}` : `Not connected to ${status.server}`,
     `up ${duration((Date.parse(status.now) - Date.parse(status.since)) / 1000)}`,

@@ -240,6 +240,7 @@ engine::PassResult Passes::run(const Task& task) {
     parts_.link.suspect();
     parts_.failed(*result.error);
   }
+  parts_.ended(result);
   return result;
 }
 

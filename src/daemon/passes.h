@@ -39,13 +39,15 @@ struct UnitState {
 /// The worker threads: each takes what the schedule says is next and runs it. Thread-safe.
 class Passes {
  public:
-  /// What they work with; outlives them. `failed` is called after a pass that failed as a whole.
+  /// What they work with; outlives them. `failed` is called after a pass that failed as a whole,
+  /// `ended` after each, both by the thread that ran it.
   struct Parts {
     postgres::Pool& pool;
     journal::Journal& journal;
     Link& link;
     Metrics& metrics;
     std::function<void(const Error&)> failed;
+    std::function<void(const engine::PassResult&)> ended = [](const auto&) {};
   };
 
   Passes(Parts parts, int workers);

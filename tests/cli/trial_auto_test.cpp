@@ -1,0 +1,109 @@
+#include "src/base/clock.h"
+#include "src/base/digest.h"
+#include "tests/cli/trial_fixture.h"
+#include "tests/support/minisign.h"
+#include "tests/support/nginx.h"
+#include "updater/release_manifest.h"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
+
+#include <string>
+
+namespace {
+
+using namespace converge::tests;
+using converge::updater::ReleaseManifest;
+
+constexpr std::int64_t kHourUs = 3'600'000'000;
+
+/// A server of releases, asked by the daemon itself.
+struct AutomaticUpdate : TrialHost {
+  std::string settings(const std::string& more = "auto = true\n") const {
+    return fmt::format(
+        "status = \"off\"\n[update]\nurl = \"{}\"\nkeys = [\"{}\"]\nevery = \"1s\"\n"
+        "trial = \"5s\"\n{}",
+        server.url(), minisign.public_key(), more);
+  }
+
+  /// Offers a program as build 102.
+  void offer(const std::filesystem::path& program, std::int64_t seq = 1,
+             std::vector<std::int64_t> withdrawn = {}) const {
+    const auto content = read_text(program);
+    const std::int64_t now_us = converge::wall_time_us() / 1'000'000 * 1'000'000;
+    ReleaseManifest manifest{.product = "converge",
+                             .channel = "stable",
+                             .seq = seq,
+                             .build = 102,
+                             .commit = "0123abcd4567",
+                             .built_us = now_us - kHourUs,
+                             .issued_us = now_us - kHourUs,
+                             .expires_us = now_us + kHourUs,
+                             .min_build = 0,
+                             .withdrawn = std::move(withdrawn),
+                             .rollout = {.start_us = now_us - kHourUs},
+                             .artifacts = {}};
+    const auto platform = converge::updater::this_platform();
+    const auto path = "builds/102/converge-" + platform;
+    manifest.artifacts.push_back({.platform = platform,
+                                  .path = path,
+                                  .size_bytes = static_cast<std::int64_t>(content.size()),
+                                  .sha256 = converge::hex(converge::sha256(content))});
+    server.serve(path, content);
+    server.serve("channels/stable", minisign.sign(converge::updater::manifest_text(manifest)));
+  }
+
+  Nginx server;
+  Minisign minisign;
+};
+
+BOOST_FIXTURE_TEST_SUITE(trial_by_the_daemon_itself, AutomaticUpdate)
+
+BOOST_AUTO_TEST_CASE(what_is_offered_is_installed_tried_and_kept) {
+  offer(built("converge-build-102"));
+  Service service(*this, settings());
+  BOOST_TEST_CONTEXT(service.log()) { BOOST_REQUIRE(tells("committed", 102)); }
+  BOOST_TEST(events() == "available 102, installed 102, trial 102, committed 102");
+  require_goes_on_in(service, 102);
+}
+
+BOOST_AUTO_TEST_CASE(a_build_that_is_withdrawn_is_gone_back_from) {
+  offer(built("converge-build-102"));
+  Service service(*this, settings());
+  BOOST_REQUIRE(tells("committed", 102));
+  offer(built("converge-build-102"), 2, {102});
+  BOOST_TEST_CONTEXT(service.log()) { BOOST_REQUIRE(tells("rolled_back", 101)); }
+  require_goes_on_in(service, 101);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_is_away_is_told_of_twice) {
+  server.stop();
+  Service service(*this, settings());
+  BOOST_REQUIRE(service.logs("updates cannot be looked for"));
+  server.start();
+  offer(built("converge-build-102"));
+  BOOST_REQUIRE(service.logs("updates are looked for again"));
+  const auto log = service.log();
+  const auto first = log.find("updates cannot be looked for");
+  BOOST_TEST(log.find("updates cannot be looked for", first + 1) == std::string::npos);
+  BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(without_auto_nothing_is_asked_for) {
+  offer(built("converge-build-102"));
+  Service service(*this, settings(""));
+  require_passes_by(101);
+  BOOST_TEST(service.stop().status == 0);
+  BOOST_TEST(server.requests(0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(auto_without_a_key_is_refused) {
+  Service service(*this, "status = \"off\"\n[update]\nauto = true\nurl = \"http://127.0.0.1:1\"\n");
+  const auto end = service.wait();
+  BOOST_TEST(end.status == 2);
+  BOOST_TEST(contains(end.err, "no key to verify releases with"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
