@@ -29,13 +29,16 @@ CCACHE := $(shell command -v ccache 2>/dev/null)
 COMMIT := $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 BUILD_NUMBER ?= 0
 
-# What `deps` installs, by the names of Debian 12; `lint` adds its tools.
+# What `deps` installs, by the names of Debian 12; `lint` adds its tools, a release needs others.
 debian_packages := g++ make pkg-config ccache git \
   libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
   libtomlplusplus-dev libssl-dev libboost-test-dev prometheus-cpp-dev \
   postgresql-15 postgresql-client-15 sqlite3 python3 util-linux procps prometheus chromium systemd \
   faketime curl openssl nginx-light minisign
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
+release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake dpkg-dev \
+  debian-archive-keyring
+check-release-deps: debian_packages := binutils file openssl postgresql-15 qemu-user util-linux
 
 # Libraries. System headers, so that their warnings are not ours.
 packages := libpqxx fmt sqlite3 libssl libcrypto libpq
@@ -55,8 +58,28 @@ variant_debug := -O0 -g
 variant_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 variant_tsan := -O1 -g -fsanitize=thread
 variant_coverage := -O0 -g --coverage
+
+# What `make release` makes, for others' hosts. Compiled and linked with nothing of this one's but the
+# compiler: the root directory of .ci/libraries has the C library's headers and all else. The C library
+# alone is linked dynamically. The libraries' digest is there for the record of flags, below.
+release_platforms := linux-amd64 linux-arm64
+ifneq ($(filter $(VARIANT),$(release_platforms)),)
+triplet_linux-amd64 := x86_64-linux-gnu
+triplet_linux-arm64 := aarch64-linux-gnu
+carried := build/libraries/$(VARIANT:linux-%=%)
+variant_$(VARIANT) := -O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
+  -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=.
+override CXX := $(triplet_$(VARIANT))-g++ --sysroot=$(carried)
+package_cflags := -isystem $(carried)/usr/include/postgresql
+libraries := -pie -s -static-libgcc -static-libstdc++ -Wl,--gc-sections -Wl,--as-needed \
+  -Wl,-z,relro,-z,now -Wl,--build-id=sha1 -Wl,-Bstatic -lSQLiteCpp -lsqlite3 -lpqxx -lpq \
+  -lpgcommon -lpgport -lssl -lcrypto -lPocoNet -lPocoJSON -lPocoFoundation -lpcre -lz \
+  -lprometheus-cpp-core -lfmt -Wl,-Bdynamic
+carried_digest := $(firstword $(shell cat $(carried).versions 2>/dev/null | sha256sum))
+endif
+
 ifndef variant_$(VARIANT)
-$(error unknown VARIANT '$(VARIANT)': release debug asan tsan coverage)
+$(error unknown VARIANT '$(VARIANT)': release debug asan tsan coverage $(release_platforms))
 endif
 
 compile = $(CCACHE) $(CXX) -std=c++20 -I. $(package_cflags) $(warnings) $(variant_$(VARIANT)) \
@@ -80,8 +103,8 @@ bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
 
-.PHONY: all check test check-unit check-pg check-cli lint lint-now format bench demo deps install \
-  uninstall dist clean help FORCE
+.PHONY: all check test check-unit check-pg check-cli check-release check-release-deps lint lint-now \
+  format bench demo deps install uninstall dist release release-deps clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -95,8 +118,8 @@ build/converge: $(BUILD)/converge FORCE
 # One record of how things were compiled: when the flags change, everything is compiled again.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(compile) $(link) $(libraries)' | cmp -s - $@ || \
-	  echo '$(compile) $(link) $(libraries)' > $@
+	@echo '$(compile) $(link) $(libraries)$(carried_digest:%= %)' | cmp -s - $@ || \
+	  echo '$(compile) $(link) $(libraries)$(carried_digest:%= %)' > $@
 
 $(BUILD)/commit: FORCE
 	@mkdir -p $(@D)
@@ -191,6 +214,7 @@ format: ## put the C++ sources into the project's format
 
 # Instant, and without root, when nothing is missing.
 deps: ## install the Debian packages that are missing
+deps release-deps check-release-deps:
 	$(Q)installed=$$(dpkg-query -Wf '$${db:Status-Status} $${Package}\n' $(debian_packages) \
 	  2>/dev/null | sed -n 's/^installed //p'); \
 	missing=$$(printf '%s\n' $(debian_packages) | grep -vxF "$$installed" | xargs); \
@@ -218,6 +242,25 @@ uninstall: ## remove what install has put there
 	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(units)))
 	rm -f $(patsubst convergers/platform/%,$(DESTDIR)$(datadir)/converge/convergers/%,$(bundled))
 	-rmdir $(DESTDIR)$(datadir)/converge/convergers $(DESTDIR)$(datadir)/converge
+
+# The libraries are made once. Each platform is a variant, so that all above serves it too.
+release: release-deps ## what is published, in build/release-bin: BUILD_NUMBER=N
+	$(Q)[ "$(BUILD_NUMBER)" -gt 0 ] 2>/dev/null || \
+	  { echo 'make release: a release has a number: make release BUILD_NUMBER=N' >&2; exit 2; }
+	$(Q).ci/libraries $(release_platforms:linux-%=%)
+	+$(Q)set -e; for platform in $(release_platforms); do \
+	  $(make) VARIANT=$$platform build/$$platform/converge; \
+	done
+	$(Q)$(INSTALL) -d build/release-bin
+	$(Q)set -e; for platform in $(release_platforms); do \
+	  made=build/release-bin/converge-$$platform; \
+	  $(INSTALL) -m 755 build/$$platform/converge $$made; \
+	  $(INSTALL) -m 644 build/libraries/$${platform#linux-}.versions $$made.libraries; \
+	done
+
+check-release: check-release-deps ## a release, started on hosts that have nothing, and made twice: BUILD_NUMBER=N
+	+$(Q)$(make) release
+	$(Q)tests/release $(BUILD_NUMBER) --again
 
 dist: ## the sources of the last commit, as build/converge-COMMIT.tar.gz
 	$(Q)mkdir -p build
