@@ -281,12 +281,24 @@ void Parser::close_section() {
 
 }  // namespace
 
+void require_acting(const Definition& definition) {
+  for (const OutsideSection& section : definition.outside) {
+    if (section.acts_for == engine::ActsFor::found || section.after > 0) continue;
+    throw SourceText(definition.path, definition.text)
+        .error(section.offset, "nothing above this step changes a subject: it would never act",
+               "Write `-- for: found` below it, and with `-- repeat: 10m` how often at most; or "
+               "put the SQL steps that it follows above it.");
+  }
+}
+
 Definition parse_definition(const std::filesystem::path& path, std::string_view text) {
   return Parser(path, text).parse();
 }
 
 Definition load_definition(const std::filesystem::path& path) {
-  return parse_definition(path, read_source(path, kTooLargeHint));
+  Definition definition = parse_definition(path, read_source(path, kTooLargeHint));
+  require_acting(definition);
+  return definition;
 }
 
 }  // namespace converge::convergers

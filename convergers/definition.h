@@ -41,7 +41,11 @@ struct Definition {
 /// messages.
 Definition parse_definition(const std::filesystem::path& path, std::string_view text);
 
-/// Reads and parses a file that must be trusted (`require_trusted`).
+/// Throws the same for a step outside the database that would never act: for changed subjects,
+/// where no step in SQL stands above it.
+void require_acting(const Definition& definition);
+
+/// Reads and parses a file that must be trusted (`require_trusted`), and requires that it acts.
 Definition load_definition(const std::filesystem::path& path);
 
 }  // namespace converge::convergers

@@ -5,30 +5,53 @@
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <set>
+#include <vector>
 
 namespace converge::cli {
+
+namespace {
+
+using Object = Poco::JSON::Object::Ptr;
+
+std::vector<Object> members_of(const Poco::JSON::Object& object, const std::string& name) {
+  const auto array = object.getArray(name);
+  std::vector<Object> members;
+  for (unsigned i = 0; !array.isNull() && i < array->size(); ++i) {
+    members.push_back(array->getObject(i));
+  }
+  return members;
+}
+
+}  // namespace
 
 std::string summarize_steps(std::string_view detail) {
   Poco::JSON::Parser parser;
   const auto object = parser.parse(std::string(detail)).extract<Poco::JSON::Object::Ptr>();
-  const auto steps = object->getArray("steps");
-  std::string text;
-  for (std::size_t i = 0; !steps.isNull() && i < steps->size(); ++i) {
-    const auto step = steps->getObject(static_cast<unsigned>(i));
-    text +=
-        fmt::format("{}{} {}", i == 0 ? "" : ", ", printable(step->getValue<std::string>("title")),
-                    step->getValue<std::int64_t>("count"));
-  }
-  const auto planned = object->getArray("planned");
-  for (std::size_t i = 0; !planned.isNull() && i < planned->size(); ++i) {
-    const auto step = planned->getObject(static_cast<unsigned>(i));
+  const auto steps = members_of(*object, "steps");
+  std::vector<std::string> parts;
+  std::set<std::string> told;
+  const auto tell_steps_after = [&](const std::string& title) {
+    if (!told.insert(title).second) return;
+    for (const auto& step : steps) {
+      if (step->optValue<std::string>("after", "") != title) continue;
+      parts.push_back(fmt::format("{} {}", printable(step->getValue<std::string>("title")),
+                                  step->getValue<std::int64_t>("count")));
+    }
+  };
+  tell_steps_after("");
+  for (const auto& step : members_of(*object, "planned")) {
     const auto member = [&](const char* name) {
       return printable(step->optValue<std::string>(name, ""));
     };
-    text += fmt::format("{}{}: {}{}", text.empty() ? "" : ", ", member("title"), member("request"),
-                        member("message"));
+    parts.push_back(fmt::format("{}: {}{}", member("title"), member("request"), member("message")));
+    tell_steps_after(step->optValue<std::string>("title", ""));
   }
-  return text;
+  // Those after a step outside that has nothing to do, as it has done it before.
+  for (const auto& step : steps) tell_steps_after(step->optValue<std::string>("after", ""));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string how_to_release(const journal::Hold& hold) {

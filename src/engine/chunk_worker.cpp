@@ -296,7 +296,8 @@ Underway ChunkWorker::finish(postgres::Transaction& transaction, const Subjects&
     transaction.rollback();
   }
   count(records);
-  if (!commits_) state_.corrected(outside_.due(subjects, records));
+  if (is_plan()) state_.corrected(outside_.due(subjects, records));
+  if (!commits_ && !is_plan()) state_.awaited(outside_.due(subjects, records));
   if (stage_ == 0) state_.examined(subjects.size());
   return commits_ ? going_on(subjects, records) : Underway();
 }

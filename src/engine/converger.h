@@ -38,6 +38,7 @@ struct StepRange {
 struct StepChanges {
   std::string title;
   postgres::Rows rows;
+  std::string after = {};  ///< In a plan: the step outside the database that it waits for, if any.
 };
 
 struct Converged {

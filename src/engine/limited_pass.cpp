@@ -173,8 +173,15 @@ bool LimitedPass::attempt(postgres::Transaction& transaction, const Subjects& ch
   outside.plan(subjects, 0, records);
   for (const auto& record : records) records_->append(encode(record));
   state_.corrected(records);
-  state_.corrected(outside.due(subjects, records));
+  state_.awaited(outside.due(subjects, records));
   return !records.empty();
+}
+
+std::set<std::string> LimitedPass::corrected() {
+  std::set<std::string> subjects;
+  records_->rewind();
+  for (std::string bytes; records_->next(bytes);) subjects.insert(decode(bytes).subject);
+  return subjects;
 }
 
 void LimitedPass::commit(postgres::Transaction& transaction) {

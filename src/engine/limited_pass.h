@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace converge::engine {
@@ -35,6 +36,8 @@ class LimitedPass {
   /// Once; what was in the way of nobody's fault is tried again. After `exceeded`, the state has
   /// counted what was evaluated so far, and the listing stands behind it.
   LimitVerdict run();
+  /// After `within`: the subjects that were changed, at most as many as may pass.
+  std::set<std::string> corrected();
 
  private:
   LimitVerdict run_once();

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t kKeyBytes = 16;
 
+/// Deadlines are waited for in whole ones of these.
+constexpr std::chrono::milliseconds kTimerStep{2};
+
 /// An answer as the detail of an outcome. What came back may quote a value that is redacted.
 std::string detail_of(const Answer& answer, bool redacts) {
   std::string json =
@@ -132,8 +135,9 @@ Fate OutsideCalls::attempt(std::size_t row) {
   const auto seq = journal.begin_attempt(state_.pass(), state_.definition(), attempt, for_found);
   fault_point("outside.after_attempt");
   Answer answer;
+  const auto timeout = state_.statement_timeout();
   try {
-    answer = step_.attempt(subject, {.key = attempt.key, .timeout = state_.statement_timeout()});
+    answer = step_.attempt(subject, {.key = attempt.key, .timeout = timeout});
   } catch (const Error& error) {
     answer.message = error.what();  // Before anything was sent.
     answer.hint = error.hint();
@@ -144,6 +148,10 @@ Fate OutsideCalls::attempt(std::size_t row) {
   journal.end_attempt(state_.pass(), state_.definition(), seq, outcome_of(answer),
                       detail_of(answer, !converger.profile().settings.redact.empty()), attempt,
                       answer.succeeded ? done : journal::AttemptState::nothing);
+  // The end of the pass's time, and not the subject, may be to blame.
+  const bool is_hurried = timeout < converger.profile().settings.timeout;
+  const bool is_late = answer.duration + kTimerStep >= timeout;
+  if (!answer.succeeded && is_hurried && (answer.in_doubt || is_late)) return Fate::left;
   if (!answer.succeeded) {
     tell_failure(row, Error(ErrorKind::failure, answer.message, answer.hint), answer.status,
                  answer.retry_after);

@@ -20,7 +20,7 @@ enum class Fate {
   done_before,  ///< It acts for those that are found, and has, within its `repeat`.
   succeeded,
   failed,  ///< The subject is in quarantine.
-  left,    ///< The pass was over before its turn came.
+  left,    ///< The pass was over before its turn came, or before it had an answer.
 };
 
 /// The idempotency key of a step, by its title, for what is owed under `key`: the same wherever the

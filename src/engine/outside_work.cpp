@@ -58,11 +58,38 @@ std::vector<const OutsideStep*> OutsideWork::changing_from(std::size_t stage) co
   return steps;
 }
 
+/// Which subjects a step that acts for what is found is to act for.
+std::vector<bool> OutsideWork::due_rows(const OutsideStep& step, const Subjects& subjects) const {
+  const auto last = state_.last_outside(step, subjects);
+  std::vector<bool> due(subjects.size());
+  for (std::size_t row = 0; row < subjects.size(); ++row) {
+    due[row] = !is_recent(last[row], step.settings().repeat);
+  }
+  return due;
+}
+
+/// What is to follow for subjects that were changed: only a plan tells of what would be done
+/// anyway, as it goes no further.
+std::vector<OutsideWork::DueStep> OutsideWork::due_from(std::size_t stage,
+                                                        const Subjects& subjects) const {
+  std::vector<DueStep> due;
+  for (std::size_t number = stage; number < steps_.size(); ++number) {
+    const OutsideStep& step = *steps_[number];
+    if (step.settings().acts_for == ActsFor::changed) {
+      due.push_back({.step = &step, .rows = std::vector<bool>(subjects.size(), true)});
+    } else if (is_plan()) {
+      due.push_back({.step = &step, .rows = due_rows(step, subjects)});
+    }
+  }
+  return due;
+}
+
 void OutsideWork::plan(const Subjects& subjects, std::size_t stage,
                        std::vector<journal::Inconsistency>& records,
                        const std::vector<std::string>& underway) const {
-  const auto steps = changing_from(stage);
+  const auto steps = due_from(stage, subjects);
   if (steps.empty()) return;
+  const bool owes = !changing_from(stage).empty();
   const std::set<std::string_view> owed(underway.begin(), underway.end());
   std::vector<std::string> titles;
   for (const auto& step : steps_) titles.push_back(step->settings().title);
@@ -70,17 +97,19 @@ void OutsideWork::plan(const Subjects& subjects, std::size_t stage,
   for (journal::Inconsistency& record : records) {
     while (subjects.key(row) != record.subject) ++row;  // Records are in the order of the subjects.
     if (owed.contains(record.subject)) continue;
-    const auto kept = OwedRow::of(subjects, row, state_.converger().columns(), titles,
-                                  state_.converger().profile().settings.redact);
-    record.planned = journal::PlannedOutside{.key = hex(random_bytes(kKeyBytes)),
-                                             .row = kept.encode(),
-                                             .step = static_cast<std::int64_t>(stage)};
+    if (owes) {
+      const auto kept = OwedRow::of(subjects, row, state_.converger().columns(), titles,
+                                    state_.converger().profile().settings.redact);
+      record.planned = journal::PlannedOutside{.key = hex(random_bytes(kKeyBytes)),
+                                               .row = kept.encode(),
+                                               .step = static_cast<std::int64_t>(stage)};
+    }
     std::string planned;
-    for (const OutsideStep* step : steps) {
+    for (const DueStep& due : steps) {
+      if (!due.rows[row]) continue;
       if (!planned.empty()) planned += ',';
-      const bool is_plan = state_.context().journal == nullptr;
-      const auto key = is_plan ? "" : attempt_key(record.planned->key, *step);
-      planned += planned_json(state_.converger(), *step, subjects, row, key);
+      const auto key = is_plan() ? "" : attempt_key(record.planned->key, *due.step);
+      planned += planned_json(state_.converger(), *due.step, subjects, row, key);
     }
     add_planned(record, planned);
   }
@@ -95,9 +124,9 @@ std::vector<journal::Inconsistency> OutsideWork::due(
   std::vector<std::string> planned(subjects.size());
   for (const auto& step : steps_) {
     if (step->settings().acts_for != ActsFor::found) continue;
-    const auto last = state_.last_outside(*step, subjects);
+    const auto due_now = due_rows(*step, subjects);
     for (std::size_t row = 0; row < subjects.size(); ++row) {
-      if (is_recent(last[row], step->settings().repeat)) continue;
+      if (!due_now[row]) continue;
       if (!planned[row].empty()) planned[row] += ',';
       planned[row] += planned_json(state_.converger(), *step, subjects, row);
     }
@@ -115,8 +144,20 @@ std::vector<journal::Inconsistency> OutsideWork::due(
 void OutsideWork::rehearse(postgres::Transaction& transaction, const Subjects& subjects,
                            std::vector<StepChanges>& changes) const {
   const Converger& converger = state_.converger();
-  if (!any() || converger.profile().settings.limit) return;  // The limit is on what is before them.
+  if (!any()) return;
   std::vector<bool> through(subjects.size(), true);
+  if (converger.profile().settings.limit) {
+    // The limit, and the digest of its set, are on who is wrong before any step outside has acted.
+    const auto changed = changed_keys(changes);
+    for (std::size_t row = 0; row < subjects.size(); ++row) {
+      through[row] = changed.contains(subjects.key(row));
+    }
+    for (const auto& step : steps_) {
+      if (step->settings().acts_for != ActsFor::found) continue;
+      const auto due = due_rows(*step, subjects);
+      std::transform(due.begin(), due.end(), through.begin(), through.begin(), std::logical_or<>());
+    }
+  }
   for (std::size_t step = 0; step < steps_.size(); ++step) {
     if (steps_[step]->settings().acts_for == ActsFor::changed) {
       const auto changed = changed_keys(changes);
@@ -131,6 +172,7 @@ void OutsideWork::rehearse(postgres::Transaction& transaction, const Subjects& s
     }
     if (sql.first == sql.end || those.empty()) continue;
     for (StepChanges& more : converger.converge(transaction, those, sql)) {
+      more.after = steps_[step]->settings().title;
       changes.push_back(std::move(more));
     }
   }
@@ -181,7 +223,7 @@ Underway OutsideWork::call_all(Underway& underway, std::size_t step) {
   if (std::find(fates.begin(), fates.end(), Fate::left) != fates.end()) state_.require_time();
   Underway rest(underway.subjects.width());
   for (std::size_t row = 0; row < fates.size(); ++row) {
-    if (fates[row] == Fate::failed) continue;
+    if (fates[row] == Fate::failed || fates[row] == Fate::left) continue;
     Underway::Subject& subject = underway.each[row];
     subject.through &= fates[row] != Fate::not_due;
     rest.append(underway.subjects, row, std::move(subject));
@@ -207,6 +249,10 @@ void OutsideWork::take_sql(Underway underway, std::size_t step) {
 void OutsideWork::give_up(const journal::Owed& owed, const std::string& title) const {
   const std::string message = fmt::format(
       "the step {}, which was owed to it, is not in the definition any more", printable(title));
+  state_.given_up(owed.subject, owed.label,
+                  Error(ErrorKind::failure, message,
+                        "It is given up, and so is what was to follow. If it was only renamed, do "
+                        "by hand what it would have done; `converge why` tells for whom."));
   state_.context().journal->append(
       state_.pass(), {.kind = journal::Kind::failure,
                       .definition = state_.definition(),
@@ -281,7 +327,7 @@ void OutsideWork::carry_out(const std::vector<journal::Owed>& page, bool counted
   while (!groups.empty()) begin(groups.begin()->first);
 }
 
-void OutsideWork::go_on_after(Listing& listing) {
+void OutsideWork::go_on_after(Listing& listing, const std::set<std::string>& corrected) {
   if (!any()) return;
   const auto leave = [this](std::vector<journal::Owed>& owed) {
     std::erase_if(owed, [&](const auto& one) { return one.pass != state_.pass().id; });
@@ -294,7 +340,8 @@ void OutsideWork::go_on_after(Listing& listing) {
     const Subjects found = read_again(chunk);
     Underway underway(found.width());
     for (std::size_t row = 0; row < found.size(); ++row) {
-      underway.append(found, row, {.found = true, .counted = true});
+      const bool counted = corrected.contains(std::string(found.key(row)));
+      underway.append(found, row, {.found = true, .counted = counted});
     }
     go_on(std::move(underway), 0);
   }

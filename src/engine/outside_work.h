@@ -33,8 +33,9 @@ class OutsideWork {
   bool any() const { return !steps_.empty(); }
   bool acts_for_found() const;
 
-  /// Puts into the records of changed subjects what the steps outside from `stage` on will do, and
-  /// that it is owed to them. Those in `underway` are owed it already.
+  /// Puts into the records of changed subjects what the steps outside from `stage` on will do for
+  /// them, and that it is owed to them; in a plan also what they would do for them as for all that
+  /// are found. Those in `underway` are owed it already.
   void plan(const Subjects& subjects, std::size_t stage,
             std::vector<journal::Inconsistency>& records,
             const std::vector<std::string>& underway = {}) const;
@@ -52,8 +53,8 @@ class OutsideWork {
   /// Carries out what earlier passes, or processes that died, left owing; not to subjects in
   /// quarantine. `leave` takes out of a page what is not this pass's.
   void resume(const std::function<void(std::vector<journal::Owed>&)>& leave, bool counted = false);
-  /// After the one transaction of a limited pass, which has counted all subjects of the listing.
-  void go_on_after(Listing& listing);
+  /// After the one transaction of a limited pass, which has changed `corrected` and counted them.
+  void go_on_after(Listing& listing, const std::set<std::string>& corrected);
 
   /// At the end of a pass that began then and did all: forgets what was last done for subjects that
   /// are no longer found (`gone` of those in quarantine), or long ago, so that another time is
@@ -70,7 +71,16 @@ class OutsideWork {
     std::set<std::string> keys;
   };
 
+  /// A step that is to act, and for which of the subjects.
+  struct DueStep {
+    const OutsideStep* step;
+    std::vector<bool> rows;
+  };
+
+  bool is_plan() const { return state_.context().journal == nullptr; }
   std::vector<const OutsideStep*> changing_from(std::size_t stage) const;
+  std::vector<bool> due_rows(const OutsideStep& step, const Subjects& subjects) const;
+  std::vector<DueStep> due_from(std::size_t stage, const Subjects& subjects) const;
   std::optional<std::int64_t> planned_number(const Underway::Subject& subject,
                                              std::size_t step) const;
   void note_place(Underway& underway, std::size_t step) const;

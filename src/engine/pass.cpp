@@ -341,8 +341,9 @@ void Pass::converge_limited(Listing& listing, const Limit& limit) {
       released = ReleasedSet{.digest = hold->released_digest, .size = hold->inconsistencies};
     }
   }
-  if (LimitedPass(state_, listing, allowed, released).run() == LimitVerdict::within) {
-    OutsideWork(state_).go_on_after(listing);
+  LimitedPass pass(state_, listing, allowed, released);
+  if (pass.run() == LimitVerdict::within) {
+    OutsideWork(state_).go_on_after(listing, pass.corrected());
     return;
   }
   corrections_undone_ = true;

@@ -136,6 +136,21 @@ void PassState::corrected(const std::vector<journal::Inconsistency>& records) {
   for (const journal::Inconsistency& record : records) corrected(record);
 }
 
+void PassState::awaited(const std::vector<journal::Inconsistency>& records) {
+  const std::lock_guard lock(mutex_);
+  for (const journal::Inconsistency& record : records) {
+    ++awaited_;
+    if (converger_.profile().settings.limit) digest_.add(record.subject);
+  }
+}
+
+void PassState::given_up(const std::string& subject, const std::optional<std::string>& label,
+                         const Error& error) {
+  const std::lock_guard lock(mutex_);
+  ++result_.failed;
+  context_.observer.failed(subject, label.value_or(""), error);
+}
+
 std::string PassState::detail(const Error& error) const {
   return R"({"sqlstate":)" + json_string(error.sqlstate()) + R"(,"message":)" +
          json_string(message(error)) + "}";
@@ -199,7 +214,7 @@ void PassState::carried_out() {
 
 std::int64_t PassState::inconsistencies() const {
   const std::lock_guard lock(mutex_);
-  return result_.inconsistencies;
+  return result_.inconsistencies + awaited_;
 }
 
 std::string PassState::digest() const {
@@ -211,6 +226,7 @@ void PassState::start_again(std::int64_t examined) {
   const std::lock_guard lock(mutex_);
   result_.examined = examined;
   result_.inconsistencies = 0;
+  awaited_ = 0;
   result_.changes = 0;
   digest_ = {};
   fought_.clear();

@@ -114,6 +114,12 @@ class PassState {
   /// Counts what was set right or, in a plan, would be.
   void corrected(const std::vector<journal::Inconsistency>& records);
   void corrected(const journal::Inconsistency& record);
+  /// Counts, for a limit and the digest of its set, subjects that steps outside are to act for.
+  /// They are corrected when these have succeeded.
+  void awaited(const std::vector<journal::Inconsistency>& records);
+  /// Counts and tells a subject for which a step outside will never be carried out any more.
+  void given_up(const std::string& subject, const std::optional<std::string>& label,
+                const Error& error);
   /// When a step outside was last done for each of the subjects.
   std::vector<std::optional<journal::LastOutside>> last_outside(const OutsideStep& step,
                                                                 const Subjects& subjects) const;
@@ -137,6 +143,7 @@ class PassState {
   /// and counts it.
   void failed(journal::Quarantined subject, const Error& error, const std::string& detail);
 
+  /// Of the whole set: corrected, and awaited.
   std::int64_t inconsistencies() const;
   std::string digest() const;
   /// Forgets what was counted since `examined` subjects were: it was rolled back, and begins again.
@@ -164,6 +171,7 @@ class PassState {
   journal::PassId pass_;
   PassResult result_;
   std::int64_t carried_out_ = 0;
+  std::int64_t awaited_ = 0;
   SetDigest digest_;
   Quarantine quarantine_;
   std::set<std::string> suspects_;

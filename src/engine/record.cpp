@@ -161,7 +161,9 @@ class Recorder::StepWriter {
       : recorder_(recorder),
         step_(step.rows),
         changes_(step, subjects),
-        title_(R"({"title":)" + json_string(step.title) + R"(,"count":)") {
+        title_(R"({"title":)" + json_string(step.title) +
+               (step.after.empty() ? "" : R"(,"after":)" + json_string(step.after)) +
+               R"(,"count":)") {
     for (std::size_t column = 1; column < step_.width(); ++column) {
       columns_.push_back({.name = (column == 1 ? "{" : ",") + json_string(step_.name(column)) + ":",
                           .hidden = recorder.is_redacted(step_.name(column))});

@@ -69,8 +69,14 @@ BOOST_AUTO_TEST_CASE(paused_converger_sends_nothing_that_is_owed) {
 BOOST_AUTO_TEST_CASE(step_that_left_the_definition_is_given_up_once_and_told) {
   leave_owing(1, archive_clusters() + call("-- for: changed"));
   define("tell", archive_clusters());
-  run("tell");
-  run("tell");
+  std::string told;
+  const engine::PassObserver observer{
+      .failed = [&](const auto& subject, const auto&, const Error& error) {
+        told += subject + ": " + error.what();
+      }};
+  BOOST_TEST(engine::name_of(run("tell", {.observer = observer}).outcome) == "failed");
+  BOOST_TEST(told == "1: the step tell, which was owed to it, is not in the definition any more");
+  BOOST_TEST(engine::name_of(run("tell").outcome) == "unchanged");
   BOOST_TEST(calls() == "");
   BOOST_TEST(owed() == "0");
   BOOST_TEST(journaled("select count(*) from entry where kind = 5 and detail like '%is not in the "
