@@ -61,8 +61,8 @@ const std::string& UpdatedHost::program(int build) {
 std::string UpdatedHost::stand_in(int build, const std::string& script) {
   const auto number = std::to_string(build);
   return "#!/bin/sh\n" + (script.empty() ? "" : script + "\n") +
-         "case \"$*\" in *--preflight*) cat > /dev/null; echo '{\"build\":" + number +
-         ",\"broken\":[]}' ;;\n*) echo 'converge build " + number + "' ;; esac\n";
+         R"(case "$*" in *--preflight*) cat > /dev/null; echo '{"build":)" + number +
+         R"(,"broken":[]}' ;; *) echo 'converge build )" + number + "' ;; esac\n";
 }
 
 updater::ReleaseManifest UpdatedHost::manifest_of(int build, const std::string& content) {
