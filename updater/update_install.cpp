@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <utility>
@@ -65,8 +66,8 @@ void Updater::write(const UpdateState& state) const {
   const bool known = stat(file.c_str(), &status) == 0 && state.last_check;
   write_update_state(file, state);
   if (!known) return;
-  const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, status.st_mtim};
-  utimensat(AT_FDCWD, file.c_str(), times, 0);
+  const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, status.st_mtim};
+  utimensat(AT_FDCWD, file.c_str(), times.data(), 0);
 }
 
 // Settling.

@@ -104,6 +104,12 @@ int update(Updating& updating, Progress& progress, const UpdateRequest& request,
       updater.installation().has_previous()) {
     return roll_back(updater, fmt::format("a person went back to build {}", *request.to), common);
   }
+  if (request.to && *request.to < build_number()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("build {} is lower than build {}, and a lower one is never installed",
+                            *request.to, build_number()),
+                "The build before can be gone back to with --rollback.");
+  }
   const auto finding = updater.check(kAnswer, request.to);
   print_warnings(finding);
   require_offer(finding);

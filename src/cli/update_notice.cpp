@@ -76,6 +76,13 @@ struct UpdateNotice::Look {
   std::optional<updater::Finding> finding;
   std::vector<std::pair<updater::UpdateNote, Seen>> notes;  // To be journaled.
   Clock::time_point end = Clock::now() + kBudget;
+
+  /// Until it is over, or its time is.
+  std::unique_lock<std::mutex> wait() {
+    std::unique_lock lock(mutex);
+    ended.wait_until(lock, end, [this] { return is_over; });
+    return lock;
+  }
 };
 
 UpdateNotice::UpdateNotice(const config::Config& config, bool wanted) {
@@ -109,13 +116,15 @@ UpdateNotice::UpdateNotice(const config::Config& config, bool wanted) {
   }
 }
 
-UpdateNotice::~UpdateNotice() = default;
+/// A process that ends takes its libraries down, which a thread of it must not be in.
+UpdateNotice::~UpdateNotice() {
+  if (look_) look_->wait();
+}
 
 void UpdateNotice::tell(const config::Config& config, bool quiet) {
   const auto look = std::exchange(look_, nullptr);
   if (!look) return;
-  std::unique_lock lock(look->mutex);
-  look->ended.wait_until(lock, look->end, [&] { return look->is_over; });
+  auto lock = look->wait();
   const auto notes = std::exchange(look->notes, {});
   const auto finding = look->finding;
   lock.unlock();

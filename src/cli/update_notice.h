@@ -17,6 +17,7 @@ class UpdateNotice {
   /// Begins it, if it is due, configured and wanted (CONVERGE_NO_UPDATE_CHECK=1 says that it is
   /// not). Throws nothing.
   UpdateNotice(const config::Config& config, bool wanted);
+  /// Waits as `tell` does.
   ~UpdateNotice();
   UpdateNotice(const UpdateNotice&) = delete;
   UpdateNotice& operator=(const UpdateNotice&) = delete;

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <cerrno>
 #include <unistd.h>
 
@@ -18,12 +19,12 @@ namespace {
 
 std::string standard_input() {
   std::string text;
-  char block[4096];
+  std::array<char, 4096> block{};
   while (text.size() <= updater::kMostReleaseBytes) {
-    const auto count = ::read(STDIN_FILENO, block, sizeof block);
+    const auto count = ::read(STDIN_FILENO, block.data(), block.size());
     if (count == 0) return text;
     if (count > 0) {
-      text.append(block, static_cast<std::size_t>(count));
+      text.append(block.data(), static_cast<std::size_t>(count));
     } else if (errno != EINTR) {
       throw Error(ErrorKind::failure, "standard input: " + system_reason(errno));
     }

@@ -84,8 +84,13 @@ std::map<std::string, journal::UpdateSeen> update_seen(
 std::map<std::string, updater::Floors> floors_in(const std::filesystem::path& journal) {
   std::map<std::string, updater::Floors> floors;
   if (!std::filesystem::exists(journal)) return floors;
-  for (const auto& [channel, seen] : journal::Reader(journal).update_seen()) {
-    floors[channel] = {.seq = seen.seq, .build = seen.build};
+  try {
+    for (const auto& [channel, seen] : journal::Reader(journal).update_seen()) {
+      floors[channel] = {.seq = seen.seq, .build = seen.build};
+    }
+  } catch (const Error& error) {
+    // Not a journal, as one is that was begun and killed: whoever writes it says what is wrong.
+    if (error.kind() != ErrorKind::usage) throw;
   }
   return floors;
 }

@@ -26,8 +26,8 @@ updater::UpdaterOptions updater_options(const config::Config& config);
 journal::UpdateEvent update_event(const updater::UpdateNote& note);
 std::map<std::string, journal::UpdateSeen> update_seen(
     const std::map<std::string, updater::Floors>& floors);
-/// What the journal file remembers of channels; empty when there is none. Throws as
-/// `journal::Reader`.
+/// What the journal file remembers of channels; empty when there is no journal. Throws
+/// `Error{failure}` when it cannot be read.
 std::map<std::string, updater::Floors> floors_in(const std::filesystem::path& journal);
 
 /// Hooks that write into a journal, which is asked for when there is something to write, and that

@@ -1,0 +1,160 @@
+#include "tests/cli/update_fixture.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <sys/stat.h>
+
+namespace {
+
+using namespace converge::tests;
+using Texts = std::vector<std::string>;
+
+/// A host with a database and a converger, where no daemon runs.
+struct RunningHost : Cli {
+  RunningHost() {
+    environment = host.environment;
+    environment["CONVERGE_DATABASE"] = url;
+    environment["CONVERGE_CONVERGERS"] = convergers.string();
+    environment["CONVERGE_JOURNAL"] = host.journal.string();
+    host.environment = environment;
+    binary = host.binary.string();
+    define("archive_account", archiver(""));
+    define("other", archiver(""));
+  }
+  CommandResult run(const Words& more = {}) const {
+    Words words = {"run", "archive_account", "other"};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  }
+  void fail_all() const {
+    define("archive_account",
+           "-- find:\nselect id from no_such_table\n-- step: one\nupdate account"
+           " set email = email from subject where false returning subject.id\n");
+    define("other",
+           "-- find:\nselect id from no_such_table\n-- step: one\nupdate account"
+           " set email = email from subject where false returning subject.id\n");
+  }
+
+  UpdatedHost host;
+};
+
+BOOST_FIXTURE_TEST_SUITE(update_run, RunningHost)
+
+BOOST_AUTO_TEST_CASE(first_run_whose_passes_do_not_fail_commits_the_trial) {
+  host.release(102);
+  host.updated();
+  BOOST_TEST(host.status("trial") != "(none)");
+  BOOST_TEST(run().status == 0);
+  BOOST_TEST(host.status("trial") == "(none)");
+  BOOST_TEST((host.history() == Texts{"available 102", "installed 102", "committed 102"}));
+  // Nothing lower is installed from now on.
+  BOOST_TEST(host.journal_value("select build from update_seen where channel = 'stable'") == "102");
+}
+
+BOOST_AUTO_TEST_CASE(run_whose_passes_all_fail_where_they_had_not_puts_the_one_before_back) {
+  BOOST_TEST(run().status == 0);
+  host.release(102);
+  host.updated();
+  fail_all();
+  const auto result = run();
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(
+      contains(result.err, "build 102 was on trial and all passes failed: build 101 is put back"),
+      result.err);
+  BOOST_TEST(host.installed() == 101);
+  BOOST_TEST(contains(host.status("quarantined"), "all 2 passes of its first run failed"));
+  // Once: the build before fails as well, and there is nothing more to go back to.
+  BOOST_TEST(run().status == 1);
+  BOOST_TEST(host.installed() == 101);
+  BOOST_TEST((host.history() ==
+              Texts{"available 102", "installed 102", "quarantined 102", "rolled_back 101"}));
+  host.require_whole_journal();
+}
+
+BOOST_AUTO_TEST_CASE(passes_that_failed_before_as_well_say_nothing_about_the_build) {
+  fail_all();
+  BOOST_TEST(run().status == 1);
+  host.release(102);
+  host.updated();
+  BOOST_TEST(run().status == 1);
+  BOOST_TEST(host.installed() == 102);
+  BOOST_TEST(host.status("trial") != "(none)");
+}
+
+BOOST_AUTO_TEST_CASE(one_pass_that_goes_well_commits) {
+  BOOST_TEST(run().status == 0);
+  host.release(102);
+  host.updated();
+  fail_all();
+  define("other", archiver(""));
+  BOOST_TEST(run().status == 1);
+  BOOST_TEST(host.installed() == 102);
+  BOOST_TEST(host.status("trial") == "(none)");
+}
+
+BOOST_AUTO_TEST_CASE(run_tells_once_per_interval_that_there_is_a_newer_build) {
+  host.release(102);
+  const auto first = run();
+  BOOST_TEST(first.status == 0);
+  BOOST_TEST(contains(first.err,
+                      "build 102 is available on channel stable, and this is build 101: "
+                      "`converge update` installs it"),
+             first.err);
+  BOOST_TEST(host.server.requests(1).size() == 1u);
+  BOOST_TEST(!contains(run().err, "available"));
+  BOOST_TEST(host.server.requests(1).size() == 1u);
+  BOOST_TEST(host.installed() == 101);
+  BOOST_TEST((host.history() == Texts{"available 102"}));
+}
+
+BOOST_AUTO_TEST_CASE(run_looks_only_where_that_is_wanted) {
+  host.release(102);
+  BOOST_TEST(!contains(run({"--no-update-check"}).err, "available"));
+  environment["CONVERGE_NO_UPDATE_CHECK"] = "1";
+  BOOST_TEST(!contains(run().err, "available"));
+  environment.erase("CONVERGE_NO_UPDATE_CHECK");
+  BOOST_TEST(call({"plan"}).status == 0);
+  BOOST_TEST(host.server.requests(0).empty());
+  BOOST_TEST(run({"-q"}).err == "");
+  BOOST_TEST(host.server.requests(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(run_warns_of_a_build_that_is_withdrawn) {
+  host.release(102, [](auto& manifest) { manifest.withdrawn = {101}; });
+  BOOST_TEST(contains(run().err, "warning: build 101 is withdrawn"));
+}
+
+BOOST_AUTO_TEST_CASE(server_that_is_gone_costs_a_run_nothing_and_is_not_asked_again) {
+  host.server.stop();
+  const auto result = run();
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(result.err == "");
+  BOOST_TEST(host.status("last_error") != "(none)");
+  host.server.start();
+  host.release(102);
+  BOOST_TEST(run().err == "");
+}
+
+BOOST_AUTO_TEST_CASE(server_that_does_not_answer_costs_two_seconds_and_delays_no_pass) {
+  // Accepts into its backlog, and says nothing.
+  Command silent({"python3", "-c",
+                  "import socket,time\ns=socket.socket()\ns.bind(('127.0.0.1',0))\ns.listen(9)\n"
+                  "print(s.getsockname()[1], flush=True)\ntime.sleep(600)"});
+  BOOST_REQUIRE(silent.wait_for_output("\n"));
+  const auto port = silent.out().substr(0, silent.out().find('\n'));
+  auto config = read_text(host.directory / "converge.toml");
+  const auto at = config.find(host.server.url());
+  config.replace(at, host.server.url().size(), "http://127.0.0.1:" + port);
+  write_text(host.directory / "converge.toml", config);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto result = run({"-o", "json"});
+  const auto took = std::chrono::steady_clock::now() - begun;
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(result.err == "");
+  BOOST_TEST(std::chrono::duration<double>(took).count() < 20.0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
