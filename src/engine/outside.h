@@ -55,12 +55,16 @@ struct Answer {
   std::string output;  ///< The beginning of the body, or of what the program wrote.
   std::chrono::microseconds duration{0};
   std::optional<std::chrono::milliseconds> retry_after;  ///< As the other side asked.
+  /// In doubt because a connection was lost that had been kept from an earlier call: nobody's
+  /// failure, and the next attempt may be made at once.
+  bool lost_kept_connection = false;
 };
 
 /// What an attempt is given beside its subject.
 struct AttemptContext {
   std::string key;                    ///< The same for each attempt for one inconsistency.
   std::chrono::milliseconds timeout;  ///< Of the whole attempt.
+  bool fresh_connection = false;      ///< Not over one that has been kept.
 };
 
 /// A step outside the database: what it sends, and how it is sent. Immutable and thread-safe.

@@ -28,6 +28,12 @@ void open_tunnel(HttpConnection& connection, const HttpUrl& url, const HttpProxy
   if (reader.has_rest()) throw HttpError(ErrorKind::failure, "it talks inside of its tunnel");
 }
 
+bool is_idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
+
+HttpError in_doubt(const HttpError& error) {
+  return {ErrorKind::in_doubt, error.what(), error.hint()};
+}
+
 }  // namespace
 
 class HttpClient::State {
@@ -47,6 +53,7 @@ class HttpClient::State {
     std::string place{};  ///< What connections of the same use have in common.
     std::string bytes{};  ///< The request.
     bool is_head;         ///< The method HEAD, whose answers have no body.
+    bool resend;          ///< It may be sent a second time.
   };
 
   Way way_of(const HttpRequest& request) const;
@@ -54,7 +61,8 @@ class HttpClient::State {
   Connection open_through(const Way& way, const HttpDeadline& deadline) const;
   /// Keeps the connection for others when the answer leaves it good for that.
   HttpResponse exchange(const Way& way, Connection& connection, const HttpDeadline& deadline);
-  /// Over a connection that has been kept: nullopt when it turns out to have been closed.
+  /// Over a connection that has been kept: nullopt when it turns out to have been closed, and the
+  /// request may be sent over another.
   std::optional<HttpResponse> exchange_kept(const Way& way, Connection& connection,
                                             const HttpDeadline& deadline);
   SSL_CTX& tls();
@@ -67,7 +75,9 @@ class HttpClient::State {
 };
 
 HttpClient::State::Way HttpClient::State::way_of(const HttpRequest& request) const {
-  Way way{.url = parse_http_url(request.url), .is_head = request.method == "HEAD"};
+  Way way{.url = parse_http_url(request.url),
+          .is_head = request.method == "HEAD",
+          .resend = !request.once && is_idempotent(request.method)};
   way.proxy = proxies_.for_url(way.url);
   way.place = (way.url.secure ? "https " : "http ") + way.url.host_and_port();
   way.bytes = request_bytes(request, way.url, way.proxy);
@@ -123,16 +133,19 @@ std::optional<HttpResponse> HttpClient::State::exchange_kept(const Way& way, Con
                                                              const HttpDeadline& deadline) {
   try {
     return exchange(way, connection, deadline);
-  } catch (const ConnectionLost&) {
+  } catch (const ConnectionLost& error) {
     if (connection->bytes_received() > 0) throw;
-    return std::nullopt;
+    if (connection->bytes_sent() == 0 || way.resend) return std::nullopt;
+    auto lost = in_doubt(error);
+    lost.lost_kept_connection = true;
+    throw lost;
   }
 }
 
 HttpResponse HttpClient::State::send(const HttpRequest& request, const HttpDeadline& deadline) {
   const Way way = way_of(request);
   bool may_have_arrived = false;
-  Connection connection = pool_.take(way.place);
+  Connection connection = request.fresh_connection ? nullptr : pool_.take(way.place);
   try {
     if (connection) {
       if (auto response = exchange_kept(way, connection, deadline)) return *std::move(response);
@@ -142,8 +155,9 @@ HttpResponse HttpClient::State::send(const HttpRequest& request, const HttpDeadl
     connection = open(way, deadline);
     return exchange(way, connection, deadline);
   } catch (const HttpError& error) {
+    if (error.in_doubt) throw;
     if (!may_have_arrived && (!connection || connection->bytes_sent() == 0)) throw;
-    throw HttpError(ErrorKind::in_doubt, error.what(), error.hint());
+    throw in_doubt(error);
   }
 }
 
