@@ -46,6 +46,8 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
   require_refused("-- http: a\n--   FETCH http://h/{id}\n", "4:6", "not a method: FETCH");
   require_refused("-- http: a\n--   POST http://{id}/x\n", "4:18",
                   "a column cannot stand before the path of a URL");
+  require_refused("-- http: a\n--   POST http://h/\n--\n--   {\"id\": {id}}\n", "6:13",
+                  "the body has a column, and the request no Content-Type");
   BOOST_TEST(service.log().empty());
 }
 
