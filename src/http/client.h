@@ -44,7 +44,7 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;    ///< Any but 1xx. A redirect is an answer too, and is not followed.
   std::string body;  ///< At most 64 KiB: a larger one is an error.
-  std::optional<std::chrono::milliseconds> retry_after{};  ///< As asked, from 0 to 6 hours.
+  std::optional<std::chrono::milliseconds> retry_after{};  ///< As asked, from 0 to 7 days.
 };
 
 struct HttpOptions {

@@ -150,6 +150,21 @@ BOOST_AUTO_TEST_CASE(service_says_when_to_come_again) {
   BOOST_TEST(at_date <= date + 60 * second);
 }
 
+BOOST_AUTO_TEST_CASE(service_that_wants_a_week_is_given_it) {
+  constexpr std::int64_t second = 1'000'000;
+  constexpr std::int64_t week = 7 * 24 * 3600 * second;
+  archived_accounts(1);
+  define_tell(post());
+  service.fault("kind=503&retry_after=604800");
+  const std::int64_t before = wall_time_us();
+  run("tell");
+  const auto all = journal.quarantined("tell");
+  BOOST_TEST_REQUIRE(all.size() == 1U);
+  BOOST_TEST(all[0].next_us >= before + week);
+  run("tell");
+  BOOST_TEST(service.log().size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(service_that_does_not_say_is_asked_after_the_ordinary_time) {
   constexpr std::int64_t second = 1'000'000;
   archived_accounts(1);
