@@ -173,6 +173,7 @@ Answer ExecStep::attempt(const engine::SubjectRow& subject,
     const auto end = run_child(request, context.timeout);
     judge(answer, end, section_, context.timeout);
     answer.output = redactor.redact(end.output, end.cut);
+    answer.output_cut = end.cut;
   } catch (const Error& error) {
     answer.message = error.what();
     answer.hint = error.hint();

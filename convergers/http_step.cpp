@@ -114,7 +114,9 @@ void HttpStep::judge(Answer& answer, const http::HttpResponse& response,
                      const Redactor& redactor) const {
   answer.status = fmt::format("{}", response.status);
   answer.succeeded = is_expected(section_.expected, response.status);
-  answer.output = redactor.redact(response.body).substr(0, kKeptOutput);
+  answer.output = redactor.redact(response.body);
+  answer.output_cut = answer.output.size() > kKeptOutput;
+  if (answer.output_cut) answer.output.resize(kKeptOutput);
   if (answer.succeeded) return;
   answer.message =
       fmt::format("the answer has status {}, expected is {}", response.status, section_.expect);

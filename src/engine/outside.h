@@ -52,7 +52,8 @@ struct Answer {
   std::string status;   ///< `200`, `exit 3`, `signal 9`; empty when there was none.
   std::string message;  ///< Why it failed, as an error's message; empty when it succeeded.
   std::string hint;
-  std::string output;  ///< The beginning of the body, or of what the program wrote.
+  std::string output;       ///< The beginning of the body, or of what the program wrote.
+  bool output_cut = false;  ///< There was more of it.
   std::chrono::microseconds duration{0};
   std::optional<std::chrono::milliseconds> retry_after;  ///< As the other side asked.
   /// In doubt because a connection was lost that had been kept from an earlier call: nobody's

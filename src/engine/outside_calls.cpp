@@ -26,7 +26,10 @@ std::string detail_of(const Answer& answer, bool redacts) {
   };
   add("status", answer.status);
   add("message", answer.message);
-  if (!redacts) add("output", answer.output);
+  if (!redacts) {
+    add("output", answer.output);
+    if (answer.output_cut) json += R"(,"output_cut":true)";
+  }
   return json + "}";
 }
 

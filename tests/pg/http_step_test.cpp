@@ -123,6 +123,23 @@ BOOST_AUTO_TEST_CASE(unexpected_status_is_a_failure_of_that_subject_alone) {
   BOOST_TEST(service.counts().effects == 3);
 }
 
+BOOST_AUTO_TEST_CASE(answer_of_which_a_part_is_kept_says_so) {
+  archived_accounts(2);
+  // The service repeats the path in its answer.
+  define_tell(http("POST " + service.url("/" + std::string(5000, 'x') + "/{id}")));
+  BOOST_TEST(tell() == "converged: 2 of 2 corrected, 2 changes, 0 failed");
+  const std::string outcomes =
+      "from entry where kind = (select id from kind where name = 'outcome') and "
+      "detail ->> '$.status' is not null";
+  BOOST_TEST(journaled("select distinct length(detail ->> '$.output') " + outcomes) == "4096");
+  BOOST_TEST(journaled("select distinct detail ->> '$.output_cut' " + outcomes) == "1");
+  define_tell(http("POST " + service.url("/short/{id}")));
+  sql("update cluster set archived_at = null");
+  tell();
+  BOOST_TEST(journaled("select count(*) " + outcomes) == "4");
+  BOOST_TEST(journaled("select count(detail ->> '$.output_cut') " + outcomes) == "2");
+}
+
 BOOST_AUTO_TEST_CASE(service_says_when_to_come_again) {
   constexpr std::int64_t second = 1'000'000;
   archived_accounts(1);
