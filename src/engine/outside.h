@@ -90,6 +90,9 @@ class OutsideStep {
   /// among these, or a variable is not set.
   virtual void require(const std::vector<std::string>& columns) const = 0;
 
+  /// What a person should know who checks it here, though it may do on the host that runs it.
+  virtual std::vector<std::string> warnings() const { return {}; }
+
   /// What would be sent for a subject, in one line and without secrets: `POST http://…/clusters/7`,
   /// or an argument vector. Values of columns in `hidden` are left out. Throws `Error{failure}`
   /// when a value cannot stand where it is put.
