@@ -93,20 +93,32 @@ void ExecStep::require(const std::vector<std::string>& columns) const {
   require_known(section_.environment, columns, variables_, path_, "exec " + section_.title);
 }
 
-void ExecStep::require_trusted_program() const {
-  const Pieces& program = arguments_.front();
+std::string ExecStep::program() const {
   std::string name;
-  for (const Piece& piece : program) name += piece.text;
-  const auto path = find_program(name);
+  for (const Piece& piece : arguments_.front()) name += piece.text;
+  return name;
+}
+
+std::string ExecStep::place() const {
+  const Piece& first = arguments_.front().front();
+  return fmt::format("{}:{}:{}: exec {}", path_, first.line, first.column, section_.title);
+}
+
+void ExecStep::require_trusted_program() const {
+  const auto path = find_program(program());
   if (!path) return;
   try {
     require_trusted(*path);
   } catch (const Error& error) {
-    const Piece& first = program.front();
-    const auto place = fmt::format("{}:{}:{}", path_, first.line, first.column);
-    throw Error(ErrorKind::failure,
-                fmt::format("{}: exec {}: {}", place, section_.title, error.what()), error.hint());
+    throw Error(ErrorKind::failure, fmt::format("{}: {}", place(), error.what()), error.hint());
   }
+}
+
+std::vector<std::string> ExecStep::warnings() const {
+  const std::string name = program();
+  if (find_program(name)) return {};
+  return {fmt::format("{}: on this host there is no program {} that may be run", place(),
+                      printable(name))};
 }
 
 std::vector<std::string> ExecStep::arguments_for(const Rendering& rendering) const {
@@ -173,6 +185,7 @@ Answer ExecStep::attempt(const engine::SubjectRow& subject,
     const auto end = run_child(request, context.timeout);
     judge(answer, end, section_, context.timeout);
     answer.output = redactor.redact(end.output, end.cut);
+    answer.output_cut = end.cut;
   } catch (const Error& error) {
     answer.message = error.what();
     answer.hint = error.hint();

@@ -24,6 +24,7 @@ class ExecStep : public engine::OutsideStep {
            Variables variables);
 
   void require(const std::vector<std::string>& columns) const override;
+  std::vector<std::string> warnings() const override;
   std::string describe(const engine::SubjectRow& subject,
                        const std::vector<std::string>& hidden) const override;
   std::string full_text(const engine::SubjectRow& subject) const override;
@@ -34,6 +35,8 @@ class ExecStep : public engine::OutsideStep {
   /// That nobody else could have written it. One that is not here is an attempt's failure: a
   /// definition may be checked on another host than it runs on.
   void require_trusted_program() const;
+  std::string program() const;
+  std::string place() const;  ///< `PATH:LINE:COLUMN: exec TITLE`.
   std::vector<std::string> arguments_for(const Rendering& rendering) const;
   std::vector<std::pair<std::string, std::string>> environment_for(
       const engine::AttemptContext& context) const;

@@ -90,6 +90,8 @@ Answer HttpStep::attempt(const engine::SubjectRow& subject,
   auto request = request_for({.subject = subject, .variables = &variables_});
   assert(client_);
   request.headers.emplace_back("Idempotency-Key", context.key);
+  request.once = true;  // What is sent twice is two attempts, with an entry each.
+  request.fresh_connection = context.fresh_connection;
   if (!has_header(request, "User-Agent")) {
     request.headers.emplace_back("User-Agent", fmt::format("converge/{}", build_number()));
   }
@@ -100,6 +102,7 @@ Answer HttpStep::attempt(const engine::SubjectRow& subject,
     judge(answer, client_->send(request, context.timeout), redactor);
   } catch (const http::HttpError& error) {
     answer.in_doubt = error.in_doubt;
+    answer.lost_kept_connection = error.lost_kept_connection;
     answer.message = redactor.redact(error.what());
     answer.hint = redactor.redact(error.hint());
   }
@@ -111,7 +114,9 @@ void HttpStep::judge(Answer& answer, const http::HttpResponse& response,
                      const Redactor& redactor) const {
   answer.status = fmt::format("{}", response.status);
   answer.succeeded = is_expected(section_.expected, response.status);
-  answer.output = redactor.redact(response.body).substr(0, kKeptOutput);
+  answer.output = redactor.redact(response.body);
+  answer.output_cut = answer.output.size() > kKeptOutput;
+  if (answer.output_cut) answer.output.resize(kKeptOutput);
   if (answer.succeeded) return;
   answer.message =
       fmt::format("the answer has status {}, expected is {}", response.status, section_.expect);

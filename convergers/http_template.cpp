@@ -48,6 +48,7 @@ class Compiler {
   void check_origin(std::size_t offset) const;
   void take_header(const BlockLine& line);
   void take_body(std::size_t first);
+  void refuse_columns() const;
   void place_in_json();
   void check_json(std::size_t offset) const;
 
@@ -185,10 +186,22 @@ void Compiler::take_body(std::size_t first) {
         read_pieces(source_, lines_[at].text, lines_[at].offset, form ? Place::form : Place::body);
     std::move(pieces.begin(), pieces.end(), std::back_inserter(result_.body));
   }
+  if (content_type_.empty()) refuse_columns();
   if (json && first < lines_.size()) {
     place_in_json();
     check_json(lines_[first].offset);
   }
+}
+
+// What is not said to be JSON, a form or anything else, nobody can know how to escape for.
+void Compiler::refuse_columns() const {
+  const auto column =
+      std::find_if(result_.body.begin(), result_.body.end(),
+                   [](const Piece& piece) { return piece.kind == Piece::Kind::column; });
+  if (column == result_.body.end()) return;
+  fail(column->offset, "the body has a column, and the request no Content-Type",
+       "Write a header such as `Content-Type: application/json`: it says how values are escaped. "
+       "With text/plain they stand as they are.");
 }
 
 // Whether a reference stands in a string is told by the quotes before it.

@@ -6,6 +6,8 @@
 #include "convergers/sql_converger.h"
 #include "src/base/text.h"
 #include "src/http/client.h"
+#include "src/http/proxy.h"
+#include "src/http/tls.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -44,7 +46,27 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
   return paths;
 }
 
+// What is wrong with the settings is wrong for every request: a mistake of the configuration.
+void require_usable(const config::Http& http) {
+  const auto require = [](const std::string& what, const auto& attempt) {
+    try {
+      attempt();
+    } catch (const Error& error) {
+      throw Error(ErrorKind::usage, what + ": " + error.what(), error.hint());
+    }
+  };
+  if (!http.ca_file.empty()) {
+    require(http.ca_file_place + ": ca_file under [http]",
+            [&] { http::make_tls_context(http.ca_file); });
+  }
+  if (http.proxy && !http.proxy->empty()) {
+    require(http.proxy_place + ": proxy under [http]",
+            [&] { http::parse_http_proxy(*http.proxy); });
+  }
+}
+
 std::shared_ptr<const http::HttpClient> make_client(const config::Http& http) {
+  require_usable(http);
   http::HttpOptions options{.proxy = http.proxy,
                             .connect_timeout = http.connect_timeout,
                             .idle_timeout = http.idle_timeout};
@@ -52,16 +74,9 @@ std::shared_ptr<const http::HttpClient> make_client(const config::Http& http) {
   return std::make_shared<const http::HttpClient>(options);
 }
 
-// The client is made for the first who needs it, and shared: its connections are kept for all.
-std::unique_ptr<SqlConverger> load_converger(const std::filesystem::path& path,
-                                             OutsideEnvironment& environment,
-                                             const config::Http& http) {
-  auto definition = load_definition(path);
-  const bool calls = std::any_of(definition.outside.begin(), definition.outside.end(),
-                                 [](const OutsideSection& step) { return step.kind == "http"; });
-  if (calls && !environment.http) environment.http = make_client(http);
-  auto outside = make_outside_steps(definition, environment);
-  return std::make_unique<SqlConverger>(std::move(definition), std::move(outside));
+bool calls_services(const Definition& definition) {
+  return std::any_of(definition.outside.begin(), definition.outside.end(),
+                     [](const OutsideSection& step) { return step.kind == "http"; });
 }
 
 }  // namespace
@@ -155,13 +170,31 @@ Registry load_registry(const config::Config& config, StandIns stand_ins) {
   Registry registry;
   OutsideEnvironment environment{.variables = Variables(config.variables), .http = nullptr};
   if (stand_ins == StandIns::yes) environment.variables.stand_in(kStandIn);
-  for (const std::filesystem::path& path : definition_files(config.convergers)) {
+  std::vector<Definition> definitions;
+  const auto attempt = [&](const std::filesystem::path& path, const auto& load) {
     try {
-      registry.convergers.push_back(load_converger(path, environment, config.http));
+      load();
     } catch (const Error& error) {
       registry.broken.push_back({path.stem().string(), path, error});
     }
+  };
+  for (const std::filesystem::path& path : definition_files(config.convergers)) {
+    attempt(path, [&] { definitions.push_back(load_definition(path)); });
   }
+  // One client for all who need it: its connections are kept for all.
+  if (std::any_of(definitions.begin(), definitions.end(), calls_services)) {
+    environment.http = make_client(config.http);
+  }
+  for (Definition& definition : definitions) {
+    const auto path = definition.path;
+    attempt(path, [&] {
+      auto outside = make_outside_steps(definition, environment);
+      registry.convergers.push_back(
+          std::make_unique<SqlConverger>(std::move(definition), std::move(outside)));
+    });
+  }
+  std::sort(registry.broken.begin(), registry.broken.end(),
+            [](const Broken& a, const Broken& b) { return a.path < b.path; });
   add_builtins(registry, config);
   return registry;
 }

@@ -36,8 +36,8 @@ enum class StandIns { no, yes };
 /// Loads each NAME.sql of the directory, and the built-in ones that are enabled; `NAME.test.sql`
 /// and `schema.sql`, which tests and demonstrations load, are no definitions. A bad file harms no
 /// other. A name that is both a file and built in is broken. Throws `Error{usage}` when there is no
-/// such directory, and for a mistake in what the configuration says of built-in ones, with its
-/// place.
+/// such directory, and for a mistake in what the configuration says of built-in ones, or where a
+/// file has a step `http` under [http], with its place.
 Registry load_registry(const config::Config& config, StandIns stand_ins = StandIns::no);
 
 /// The names of the definitions that this build cannot use, in order; `*` where nothing can be

@@ -53,7 +53,12 @@ bool check_one(const Common& common, convergers::Defined& converger, postgres::S
   try {
     converger.inspect(session);
     converger.prepare(session);
-    print_verdict(common, converger.profile().name, nullptr, converger.plan_warnings(session));
+    auto warnings = converger.plan_warnings(session);
+    for (const auto& step : converger.outside()) {
+      const auto more = step->warnings();
+      warnings.insert(warnings.end(), more.begin(), more.end());
+    }
+    print_verdict(common, converger.profile().name, nullptr, warnings);
     return true;
   } catch (const Error& error) {
     print_verdict(common, converger.profile().name, &error, {});

@@ -23,6 +23,9 @@ using Object = Poco::JSON::Object::Ptr;
 /// Rows of a step that are shown unless all are wanted.
 constexpr std::size_t kRows = 5;
 
+/// Bytes that are shown of what came with a failure.
+constexpr std::size_t kSaidBytes = 120;
+
 std::string value_text(const Poco::Dynamic::Var& value) {
   if (value.isString()) return value.toString();
   std::ostringstream text;
@@ -175,6 +178,21 @@ std::string update_text(const Object& detail) {
   if (!release.isNull()) text += ", from " + member_text(release, "channel");
   const std::string why = member_text(detail, "why");
   return why.empty() ? text : text + ": " + why;
+}
+
+std::string said_text(const Object& answer) {
+  if (member_text(answer, "message").empty()) return {};
+  std::string_view said;
+  const std::string output = member_text(answer, "output");
+  for (std::string_view rest = output; said.empty() && !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    said = trim(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (said.empty()) return {};
+  const std::string status = member_text(answer, "status");
+  const bool is_service = !status.empty() && status[0] >= '0' && status[0] <= '9';
+  return (is_service ? "it answered: " : "it printed: ") + brief(said, kSaidBytes);
 }
 
 std::optional<std::string> steps_text(const Object& detail, bool verbose) {

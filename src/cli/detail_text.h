@@ -50,6 +50,10 @@ std::string attempt_text(const Poco::JSON::Object::Ptr& detail,
 /// What an `update` entry tells: `build 102 installed in place of 101, from stable`.
 std::string update_text(const Poco::JSON::Object::Ptr& detail);
 
+/// What a failed attempt's other side said of it: `it printed: FIRST LINE` for a program, `it
+/// answered: FIRST LINE` for a service, the line cut; empty when it said nothing or did not fail.
+std::string said_text(const Poco::JSON::Object::Ptr& answer);
+
 /// The steps of an inconsistency: title, count, and the rows; some of them unless `verbose`.
 /// Nullopt when the detail is not as it should be.
 std::optional<std::string> steps_text(const Poco::JSON::Object::Ptr& detail, bool verbose);

@@ -76,8 +76,9 @@ std::string control_text(const journal::StoredEntry& stored, std::string_view ve
 std::string attempt_line(const journal::StoredEntry& stored) {
   const auto answer = parse_detail(stored.answer);
   const std::string message = member_text(answer, "message");
+  const std::string said = said_text(answer);
   return attempt_text(parse_detail(stored.entry.detail), answer) +
-         (message.empty() ? "" : ": " + message);
+         (message.empty() ? "" : ": " + message) + (said.empty() ? "" : "; " + said);
 }
 
 std::string outcome_text(const journal::StoredEntry& stored) {

@@ -74,7 +74,8 @@ std::string other_text(const journal::StoryEntry& story, const Object& detail, b
     const std::string sent = attempt_text(detail, answer);
     text = line(2, sent.empty() ? "outside step" : "outside step " + sent,
                 verbose ? kAll : kLineBytes);
-    if (!verbose) return text;
+    const std::string said = said_text(answer);
+    if (!verbose) return said.empty() ? text : text + line(4, said, kLineBytes);
     return text + members_text(answer, {"status", "duration_ms", "message"}, verbose) +
            members_text(detail, {"title", "request"}, verbose);
   }

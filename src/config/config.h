@@ -60,7 +60,9 @@ struct ConvergerTable {
 /// What `[http]` sets, for steps outside the database.
 struct Http {
   std::filesystem::path ca_file;     ///< PEM; empty: the authorities of the system.
+  std::string ca_file_place;         ///< `PATH:LINE:COLUMN` of its value, when it is set.
   std::optional<std::string> proxy;  ///< Empty: none; not given: as the environment says.
+  std::string proxy_place;
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds idle_timeout{30'000};
 

@@ -116,8 +116,8 @@ class FileReader {
          {{"directory", path(config_.convergers)}, {"builtin", names_of(config_.builtin)}}},
         {"daemon", daemon(config_.daemon)},
         {"http",
-         {{"ca_file", path(config_.http.ca_file)},
-          {"proxy", text(config_.http.proxy)},
+         {{"ca_file", at(config_.http.ca_file_place, path(config_.http.ca_file))},
+          {"proxy", at(config_.http.proxy_place, text(config_.http.proxy))},
           {"connect_timeout", duration(config_.http.connect_timeout)},
           {"idle_timeout", duration(config_.http.idle_timeout)}}},
         {"journal", {{"file", path(config_.journal)}, {"keep", duration(config_.journal_keep)}}},
@@ -221,6 +221,13 @@ class FileReader {
   }
   Setter text(std::optional<std::string>& target) const {
     return [this, &target](const toml::node& node) { target = text_of(node); };
+  }
+  /// Notes the place of the value, too.
+  Setter at(std::string& target, Setter setter) const {
+    return [this, &target, setter = std::move(setter)](const toml::node& node) {
+      setter(node);
+      target = place(node.source());
+    };
   }
   Setter names_of(std::vector<Placed>& target) const {
     return [this, &target](const toml::node& node) {

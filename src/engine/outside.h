@@ -52,15 +52,22 @@ struct Answer {
   std::string status;   ///< `200`, `exit 3`, `signal 9`; empty when there was none.
   std::string message;  ///< Why it failed, as an error's message; empty when it succeeded.
   std::string hint;
-  std::string output;  ///< The beginning of the body, or of what the program wrote.
+  std::string output;       ///< The beginning of the body, or of what the program wrote.
+  bool output_cut = false;  ///< There was more of it.
   std::chrono::microseconds duration{0};
   std::optional<std::chrono::milliseconds> retry_after;  ///< As the other side asked.
+  /// In doubt because a connection was lost that had been kept from an earlier call: nobody's
+  /// failure, and the next attempt may be made at once.
+  bool lost_kept_connection = false;
+  /// Set by the pass, whose time was over before there was an answer: no failure of the subject's.
+  bool cut_short = false;
 };
 
 /// What an attempt is given beside its subject.
 struct AttemptContext {
   std::string key;                    ///< The same for each attempt for one inconsistency.
   std::chrono::milliseconds timeout;  ///< Of the whole attempt.
+  bool fresh_connection = false;      ///< Not over one that has been kept.
 };
 
 /// A step outside the database: what it sends, and how it is sent. Immutable and thread-safe.
@@ -84,6 +91,9 @@ class OutsideStep {
   /// Throws `Error{failure}`, with the place in the definition, when a column that it names is not
   /// among these, or a variable is not set.
   virtual void require(const std::vector<std::string>& columns) const = 0;
+
+  /// What a person should know who checks it here, though it may do on the host that runs it.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   /// What would be sent for a subject, in one line and without secrets: `POST http://…/clusters/7`,
   /// or an argument vector. Values of columns in `hidden` are left out. Throws `Error{failure}`

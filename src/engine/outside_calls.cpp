@@ -29,7 +29,10 @@ std::string detail_of(const Answer& answer, bool redacts) {
   };
   add("status", answer.status);
   add("message", answer.message);
-  if (!redacts) add("output", answer.output);
+  if (!redacts) {
+    add("output", answer.output);
+    if (answer.output_cut) json += R"(,"output_cut":true)";
+  }
   return json + "}";
 }
 
@@ -116,7 +119,6 @@ std::string OutsideCalls::key_for(std::size_t row) const {
 
 Fate OutsideCalls::attempt(std::size_t row) {
   const Converger& converger = state_.converger();
-  const bool for_found = step_.settings().acts_for == ActsFor::found;
   const SubjectRow subject(converger.columns(), converger.column_types(), underway_.subjects, row);
   journal::Attempt attempt{.title = step_.settings().title,
                            .subject = std::string(subject.key()),
@@ -129,29 +131,10 @@ Fate OutsideCalls::attempt(std::size_t row) {
     tell_failure(row, error, {}, {});
     return Fate::failed;
   }
-  state_.require_locks();
-  journal::Journal& journal = *state_.context().journal;
-  fault_point("outside.before_attempt");
-  const auto seq = journal.begin_attempt(state_.pass(), state_.definition(), attempt, for_found);
-  fault_point("outside.after_attempt");
-  Answer answer;
-  const auto timeout = state_.statement_timeout();
-  try {
-    answer = step_.attempt(subject, {.key = attempt.key, .timeout = timeout});
-  } catch (const Error& error) {
-    answer.message = error.what();  // Before anything was sent.
-    answer.hint = error.hint();
-  }
-  fault_point("outside.after_call");
-  const auto done =
-      for_found ? journal::AttemptState::found_done : journal::AttemptState::owed_done;
-  journal.end_attempt(state_.pass(), state_.definition(), seq, outcome_of(answer),
-                      detail_of(answer, !converger.profile().settings.redact.empty()), attempt,
-                      answer.succeeded ? done : journal::AttemptState::nothing);
-  // The end of the pass's time, and not the subject, may be to blame.
-  const bool is_hurried = timeout < converger.profile().settings.timeout;
-  const bool is_late = answer.duration + kTimerStep >= timeout;
-  if (!answer.succeeded && is_hurried && (answer.in_doubt || is_late)) return Fate::left;
+  Answer answer = call(subject, attempt, false);
+  // A service may close a connection at any time that nobody uses: that is no failure of its own.
+  if (answer.lost_kept_connection) answer = call(subject, attempt, true);
+  if (answer.cut_short) return Fate::left;
   if (!answer.succeeded) {
     tell_failure(row, Error(ErrorKind::failure, answer.message, answer.hint), answer.status,
                  answer.retry_after);
@@ -165,6 +148,36 @@ Fate OutsideCalls::attempt(std::size_t row) {
     }
   }
   return Fate::succeeded;
+}
+
+Answer OutsideCalls::call(const SubjectRow& subject, const journal::Attempt& attempt,
+                          bool fresh_connection) {
+  const bool for_found = step_.settings().acts_for == ActsFor::found;
+  state_.require_locks();
+  journal::Journal& journal = *state_.context().journal;
+  fault_point("outside.before_attempt");
+  const auto seq = journal.begin_attempt(state_.pass(), state_.definition(), attempt, for_found);
+  fault_point("outside.after_attempt");
+  Answer answer;
+  const auto timeout = state_.statement_timeout();
+  try {
+    answer = step_.attempt(
+        subject, {.key = attempt.key, .timeout = timeout, .fresh_connection = fresh_connection});
+  } catch (const Error& error) {
+    answer.message = error.what();  // Before anything was sent.
+    answer.hint = error.hint();
+  }
+  fault_point("outside.after_call");
+  const auto done =
+      for_found ? journal::AttemptState::found_done : journal::AttemptState::owed_done;
+  const bool redacts = !state_.converger().profile().settings.redact.empty();
+  journal.end_attempt(state_.pass(), state_.definition(), seq, outcome_of(answer),
+                      detail_of(answer, redacts), attempt,
+                      answer.succeeded ? done : journal::AttemptState::nothing);
+  const bool is_hurried = timeout < state_.converger().profile().settings.timeout;
+  const bool is_late = answer.in_doubt || answer.duration + kTimerStep >= timeout;
+  answer.cut_short = !answer.succeeded && is_hurried && is_late;
+  return answer;
 }
 
 void OutsideCalls::tell_failure(std::size_t row, const Error& error, const std::string& status,

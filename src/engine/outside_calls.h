@@ -43,6 +43,8 @@ class OutsideCalls {
   void choose();
   void work();
   Fate attempt(std::size_t row);
+  /// One attempt, with its entry and its outcome in the journal.
+  Answer call(const SubjectRow& subject, const journal::Attempt& attempt, bool fresh_connection);
   void tell_failure(std::size_t row, const Error& error, const std::string& status,
                     std::optional<std::chrono::milliseconds> retry_after);
   std::string key_for(std::size_t row) const;

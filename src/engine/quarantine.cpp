@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::chrono::minutes kFirstTime{1};
 constexpr std::chrono::hours kLongestTime{6};
+// A service may ask for a week (`HttpResponse::retry_after`), and a clock is set by hours at most.
+constexpr std::chrono::hours kLongestAsked{8 * 24};
 constexpr double kJitter = 0.2;
 
 }  // namespace
@@ -95,7 +97,7 @@ void Quarantine::look_at(const Converger& converger, const Recorder& recorder,
 void Quarantine::judge(Known& known, const std::string& row) {
   const journal::Quarantined& subject = known.subject;
   // A clock that was set back must not keep it for longer than it was meant to.
-  const std::int64_t longest = now_us_ + 2 * std::chrono::microseconds(kLongestTime).count();
+  const std::int64_t longest = now_us_ + std::chrono::microseconds(kLongestAsked).count();
   const bool due = subject.next_us <= now_us_ || subject.next_us > longest;
   // A plan has no key for a digest that is keyed.
   const bool comparable = !subject.fight && !subject.row.empty() && !row.empty() &&

@@ -32,6 +32,12 @@ void open_tunnel(HttpConnection& connection, const HttpUrl& url, const HttpProxy
   if (reader.has_rest()) throw HttpError(ErrorKind::failure, "it talks inside of its tunnel");
 }
 
+bool is_idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
+
+HttpError in_doubt(const HttpError& error) {
+  return {ErrorKind::in_doubt, error.what(), error.hint()};
+}
+
 }  // namespace
 
 class HttpClient::State {
@@ -53,6 +59,8 @@ class HttpClient::State {
     std::string bytes{};  ///< The request.
     std::function<void(std::size_t)> sending{};
     bool is_head;  ///< The method HEAD, whose answers have no body.
+    bool resend;   ///< It may be sent a second time.
+    bool fresh_connection = false;
   };
   /// What a connection is used for: one request and its answer.
   using Exchange = std::function<void(Connection& connection)>;
@@ -70,8 +78,9 @@ class HttpClient::State {
   /// arrived `may_be_in_doubt`.
   void call(const Way& way, const HttpDeadline& deadline, bool may_be_in_doubt,
             const Exchange& exchange);
-  /// Whether it was done; not, when the connection, which has been kept, turns out to be closed.
-  static bool done_over_kept(Connection& connection, const Exchange& exchange);
+  /// Whether it was done; not, when the connection, which has been kept, turns out to be closed,
+  /// and the request may be sent over another.
+  static bool done_over_kept(const Way& way, Connection& connection, const Exchange& exchange);
   SSL_CTX& tls();
 
   HttpOptions options_;
@@ -82,11 +91,14 @@ class HttpClient::State {
 };
 
 HttpClient::State::Way HttpClient::State::way_of(const HttpRequest& request) const {
-  Way way{.url = parse_http_url(request.url), .is_head = request.method == "HEAD"};
+  Way way{.url = parse_http_url(request.url),
+          .is_head = request.method == "HEAD",
+          .resend = !request.once && is_idempotent(request.method)};
   way.proxy = proxies_.for_url(way.url);
   way.place = (way.url.secure ? "https " : "http ") + way.url.host_and_port();
   way.bytes = request_bytes(request, way.url, way.proxy);
   way.sending = request.sending;
+  way.fresh_connection = request.fresh_connection;
   return way;
 }
 
@@ -158,32 +170,37 @@ void HttpClient::State::exchange(const Way& way, Connection& connection,
   if (reader.leaves_usable(head)) pool_.put(way.place, std::move(connection));
 }
 
-bool HttpClient::State::done_over_kept(Connection& connection, const Exchange& exchange) {
+bool HttpClient::State::done_over_kept(const Way& way, Connection& connection,
+                                       const Exchange& exchange) {
   try {
     exchange(connection);
     return true;
-  } catch (const ConnectionLost&) {
+  } catch (const ConnectionLost& error) {
     if (connection->bytes_received() > 0) throw;
-    return false;
+    if (connection->bytes_sent() == 0 || way.resend) return false;
+    auto lost = in_doubt(error);
+    lost.lost_kept_connection = true;
+    throw lost;
   }
 }
 
 void HttpClient::State::call(const Way& way, const HttpDeadline& deadline, bool may_be_in_doubt,
                              const Exchange& exchange) {
   bool may_have_arrived = false;
-  Connection connection = pool_.take(way.place);
+  Connection connection = way.fresh_connection ? nullptr : pool_.take(way.place);
   try {
     if (connection) {
-      if (done_over_kept(connection, exchange)) return;
+      if (done_over_kept(way, connection, exchange)) return;
       may_have_arrived = connection->bytes_sent() > 0;
       connection.reset();
     }
     connection = open(way, deadline);
     exchange(connection);
   } catch (const HttpError& error) {
+    if (error.in_doubt) throw;
     may_have_arrived = may_have_arrived || (connection && connection->bytes_sent() > 0);
     if (!may_be_in_doubt || !may_have_arrived) throw;
-    throw HttpError(ErrorKind::in_doubt, error.what(), error.hint());
+    throw in_doubt(error);
   }
 }
 

@@ -29,6 +29,9 @@ class HttpError : public Error {
   /// Whether the request may have arrived: anything that fails after its first byte was sent.
   /// Never with an unknown host, a refused connection or a failed TLS handshake.
   bool in_doubt;
+  /// Whether a kept connection was lost with no byte of an answer, after the request was begun to
+  /// be sent over it: most likely closed meanwhile, so that the next attempt may be made at once.
+  bool lost_kept_connection = false;
 };
 
 /// An answer that broke off after a part of it had come.
@@ -45,12 +48,15 @@ struct HttpRequest {
   std::string body;
   /// Called now and then while it is sent, with the number of bytes that are left.
   std::function<void(std::size_t left_bytes)> sending{};
+  /// Never sent a second time within the call, whatever its method. POST and PATCH never are.
+  bool once = false;
+  bool fresh_connection = false;  ///< Sent over none that has been kept.
 };
 
 struct HttpResponse {
   int status = 0;    ///< Any but 1xx. A redirect is an answer too, and is not followed.
   std::string body;  ///< At most 64 KiB: a larger one is an error.
-  std::optional<std::chrono::milliseconds> retry_after{};  ///< As asked, from 0 to 6 hours.
+  std::optional<std::chrono::milliseconds> retry_after{};  ///< As asked, from 0 to 7 days.
 };
 
 struct HttpOptions {
@@ -81,9 +87,11 @@ struct HttpBounds {
 /// Sends HTTP/1.1 requests, each with a deadline, over connections that are kept for the next one.
 ///
 /// Thread-safe; as many calls at once as there are threads. TLS is 1.2 or newer and always
-/// verified, host name included. A kept connection that turns out to be closed before a byte of the
-/// answer has come is replaced once, and the request sent again: requests are expected to carry an
-/// idempotency key.
+/// verified, host name included. A kept connection that turns out to be closed before a byte was
+/// sent is replaced. When it is lost later, before a byte of the answer has come, the other side
+/// may have acted: the request is then sent again, once, if its method is idempotent (RFC 9110,
+/// section 9.2.2) and it need not be sent `once`; else the call fails, in doubt, with
+/// `lost_kept_connection`.
 class HttpClient {
  public:
   /// Reads the environment. Throws `HttpError{usage}` for a proxy that is none.

@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLongestRetryAfter = std::chrono::hours{6};
+constexpr milliseconds kLongestRetryAfter = std::chrono::hours{7 * 24};
 
 [[noreturn]] void refuse(const std::string& what) {
   throw HttpError(ErrorKind::transient, "not an answer in HTTP/1: " + what,

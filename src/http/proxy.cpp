@@ -17,17 +17,31 @@
 namespace converge::http {
 namespace {
 
-std::string variable(const std::string& name) {
+/// A variable of the environment, with the spelling that was found.
+struct Variable {
+  std::string name{};
+  std::string value{};
+};
+
+Variable variable(const std::string& name) {
   for (const auto& spelling : {name, Poco::toUpper(name)}) {
     const char* const value = std::getenv(spelling.c_str());
-    if (value != nullptr && *value != '\0') return value;
+    if (value != nullptr && *value != '\0') return {.name = spelling, .value = value};
   }
   return {};
 }
 
-std::optional<HttpProxy> proxy_of(const std::string& text) {
+std::optional<HttpProxy> proxy_of(const std::optional<std::string>& configured,
+                                  const std::string& name) {
+  const auto [source, text] =
+      configured ? Variable{.name = {}, .value = *configured} : variable(name);
   if (text.empty()) return std::nullopt;
-  return parse_http_proxy(text);
+  try {
+    return parse_http_proxy(text);
+  } catch (const HttpError& error) {
+    if (configured) throw;
+    throw HttpError(error.kind(), source + " in the environment: " + error.what(), error.hint());
+  }
 }
 
 std::string basic_authorization(const std::string& user_info) {
@@ -122,9 +136,9 @@ bool is_listed(std::string_view no_proxy, const HttpUrl& url) {
 }
 
 HttpProxies::HttpProxies(const std::optional<std::string>& configured)
-    : plain_(proxy_of(configured ? *configured : variable("http_proxy"))),
-      secure_(proxy_of(configured ? *configured : variable("https_proxy"))),
-      no_proxy_(variable("no_proxy")) {}
+    : plain_(proxy_of(configured, "http_proxy")),
+      secure_(proxy_of(configured, "https_proxy")),
+      no_proxy_(variable("no_proxy").value) {}
 
 const HttpProxy* HttpProxies::for_url(const HttpUrl& url) const {
   const auto& proxy = url.secure ? secure_ : plain_;

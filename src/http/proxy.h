@@ -30,7 +30,8 @@ bool is_listed(std::string_view no_proxy, const HttpUrl& url);
 class HttpProxies {
  public:
   /// `configured` is for all URLs, empty for no proxy at all; nullopt leaves it to the environment,
-  /// which is read here and now. Throws as `parse_http_proxy`.
+  /// which is read here and now. Throws as `parse_http_proxy`, of the environment with the name of
+  /// the variable.
   explicit HttpProxies(const std::optional<std::string>& configured);
 
   /// Null for the direct way.

@@ -65,16 +65,18 @@ HttpError refusal(long result, const X509& certificate) {
       return failed("is not valid before " + date_of(X509_get0_notBefore(&certificate)),
                     "This host's clock may be wrong.");
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-      return failed("is self-signed",
-                    "If it is the right one, configure it as the file of trusted authorities.");
+      return failed(
+          "is self-signed",
+          "If it is the right one, name its file as `ca_file` under [http] in the configuration.");
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return failed("is signed by " + common_name(X509_get_issuer_name(&certificate)) +
-                        ", which is not trusted here",
-                    "If it is your authority, configure its file of trusted authorities; if not, "
-                    "the server may fail to send the certificates in between.");
+      return failed(
+          "is signed by " + common_name(X509_get_issuer_name(&certificate)) +
+              ", which is not trusted here",
+          "If it is your authority, name its file as `ca_file` under [http] in the "
+          "configuration; if not, the server may fail to send the certificates in between.");
     default:
       return failed(std::string("is refused: ") + X509_verify_cert_error_string(result), {});
   }

@@ -5,9 +5,11 @@
 
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -46,7 +48,69 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
   require_refused("-- http: a\n--   FETCH http://h/{id}\n", "4:6", "not a method: FETCH");
   require_refused("-- http: a\n--   POST http://{id}/x\n", "4:18",
                   "a column cannot stand before the path of a URL");
+  require_refused("-- http: a\n--   POST http://h/\n--\n--   {\"id\": {id}}\n", "6:13",
+                  "the body has a column, and the request no Content-Type");
   BOOST_TEST(service.log().empty());
+}
+
+BOOST_AUTO_TEST_CASE(check_warns_of_a_program_that_is_not_there) {
+  const auto file = define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   /no/such {id}\n");
+  const auto result = call({"check", "bad"});
+  BOOST_TEST(result.status == 0);
+  BOOST_TEST(result.err == "converge: warning: " + file.string() +
+                               ":4:6: exec a: on this host there is no program /no/such that may "
+                               "be run\n");
+  const auto plain = directory.write("plain", "#!/bin/sh\n");
+  std::filesystem::permissions(plain, std::filesystem::perms{0644});
+  define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   " + plain.string() + "\n");
+  BOOST_TEST(contains(call({"check", "bad", "-o", "json"}).out, "that may be run\"]"));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_used_for_requests_is_a_mistake_of_the_configuration) {
+  define_archive();
+  const auto config = (directory / "converge.toml").string();
+  const auto place = config + ":4:";
+  const auto empty = directory.write("empty.pem", "").string();
+  for (const auto& [setting, message] : std::map<std::string, std::string>{
+           {"ca_file = \"/no/such.pem\"", "11: ca_file under [http]: /no/such.pem: no such file"},
+           {"ca_file = \"" + empty + "\"", "11: ca_file under [http]: " + empty + ": "},
+           {"proxy = \"http://me:pass@:x\"", "9: proxy under [http]: the proxy is not of the form"},
+       }) {
+    configure_http(setting);
+    for (const std::string command : {"run", "check", "plan", "list", "status", "show archive"}) {
+      std::vector<std::string> arguments = {command.substr(0, command.find(' '))};
+      if (command.find(' ') != std::string::npos) arguments.emplace_back("archive");
+      const auto result = call(arguments);
+      BOOST_TEST_CONTEXT(command << ": " << result.err) {
+        BOOST_TEST(result.status == 2);
+        BOOST_TEST(result.err.starts_with("converge: error: " + place + message));
+        BOOST_TEST(!contains(result.err, "pass@"));
+      }
+    }
+  }
+  BOOST_TEST(!has_journal());
+  configure_http("");
+  environment["HTTPS_PROXY"] = "socks5://h";
+  const auto result = call({"run"});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "HTTPS_PROXY in the environment: the proxy is not one of"),
+             result.err);
+  // Where nothing is requested, nothing is wrong.
+  define("archive", archiver(""));
+  configure_http("ca_file = \"/no/such.pem\"");
+  BOOST_TEST(call({"run"}).status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_failed_program_printed_is_shown) {
+  const auto script =
+      directory.write("script", "#!/bin/sh\necho; echo 'no such account'; echo more; exit 3\n");
+  std::filesystem::permissions(script, std::filesystem::perms{0755});
+  define("archive", archiver("") + "-- exec: tell\n--   " + script.string() + " {id}\n");
+  BOOST_TEST(call({"run", "archive"}).status == 1);
+  for (const auto& told : {call({"why", "1"}).out, call({"journal"}).out}) {
+    BOOST_TEST(contains(told, "it printed: no such account\n"), told);
+    BOOST_TEST(!contains(told, "more"), told);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(configuration_says_how_requests_travel) {

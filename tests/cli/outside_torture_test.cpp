@@ -110,6 +110,28 @@ BOOST_AUTO_TEST_CASE(whatever_is_killed_each_effect_happens_once_and_is_recorded
   BOOST_TEST_MESSAGE(fmt::format("{} kills, {} requests", kills, requests.size()));
 }
 
+// Nobody is killed here, so that what was sent and what is recorded agree without exception.
+BOOST_AUTO_TEST_CASE(service_that_resets_connections_gets_no_request_without_an_attempt) {
+  service.fault("kind=reset&every=7&count=-1");
+  call({"run", "tell", "-q"});
+  const auto requests = count_by_key(service.log());
+  std::map<std::string, int> attempts;
+  for (const auto& key : lines(ask_journal("select key from attempt"))) ++attempts[key];
+  BOOST_TEST(requests.size() == static_cast<std::size_t>(kSubjects));
+  BOOST_TEST((requests == attempts));
+  const auto sent = service.counts().requests;
+  BOOST_TEST(sent > kSubjects);
+  // Most of them over connections that were kept, and then sent again at once.
+  const auto failed = std::stoi(ask_journal("select count(*) from quarantine"));
+  BOOST_TEST(failed < kSubjects / 20);
+  BOOST_TEST(sql("select count(*) from told") == std::to_string(kSubjects - failed));
+  service.clear_faults();
+  BOOST_TEST(call({"retry", "tell", "--all"}).status <= 1);
+  BOOST_TEST(call({"run", "tell", "-q"}).status == 0);
+  BOOST_TEST(count_by_key(service.effects()).size() == static_cast<std::size_t>(kSubjects));
+  BOOST_TEST(service.counts().effects == kSubjects);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -123,6 +123,23 @@ BOOST_AUTO_TEST_CASE(unexpected_status_is_a_failure_of_that_subject_alone) {
   BOOST_TEST(service.counts().effects == 3);
 }
 
+BOOST_AUTO_TEST_CASE(answer_of_which_a_part_is_kept_says_so) {
+  archived_accounts(2);
+  // The service repeats the path in its answer.
+  define_tell(http("POST " + service.url("/" + std::string(5000, 'x') + "/{id}")));
+  BOOST_TEST(tell() == "converged: 2 of 2 corrected, 2 changes, 0 failed");
+  const std::string outcomes =
+      "from entry where kind = (select id from kind where name = 'outcome') and "
+      "detail ->> '$.status' is not null";
+  BOOST_TEST(journaled("select distinct length(detail ->> '$.output') " + outcomes) == "4096");
+  BOOST_TEST(journaled("select distinct detail ->> '$.output_cut' " + outcomes) == "1");
+  define_tell(http("POST " + service.url("/short/{id}")));
+  sql("update cluster set archived_at = null");
+  tell();
+  BOOST_TEST(journaled("select count(*) " + outcomes) == "4");
+  BOOST_TEST(journaled("select count(detail ->> '$.output_cut') " + outcomes) == "2");
+}
+
 BOOST_AUTO_TEST_CASE(service_says_when_to_come_again) {
   constexpr std::int64_t second = 1'000'000;
   archived_accounts(1);
@@ -148,6 +165,21 @@ BOOST_AUTO_TEST_CASE(service_says_when_to_come_again) {
   const std::int64_t at_date = next_after("kind=503&retry_after=" + told);
   BOOST_TEST(at_date >= date - second);
   BOOST_TEST(at_date <= date + 60 * second);
+}
+
+BOOST_AUTO_TEST_CASE(service_that_wants_a_week_is_given_it) {
+  constexpr std::int64_t second = 1'000'000;
+  constexpr std::int64_t week = 7 * 24 * 3600 * second;
+  archived_accounts(1);
+  define_tell(post());
+  service.fault("kind=503&retry_after=604800");
+  const std::int64_t before = wall_time_us();
+  run("tell");
+  const auto all = journal.quarantined("tell");
+  BOOST_TEST_REQUIRE(all.size() == 1U);
+  BOOST_TEST(all[0].next_us >= before + week);
+  run("tell");
+  BOOST_TEST(service.log().size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(service_that_does_not_say_is_asked_after_the_ordinary_time) {

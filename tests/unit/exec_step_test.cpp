@@ -112,6 +112,13 @@ std::size_t open_descriptors() {
 
 BOOST_AUTO_TEST_SUITE(exec_step)
 
+BOOST_AUTO_TEST_CASE(output_that_is_cut_says_so) {
+  const auto answer = Script("head -c 5000 /dev/zero | tr '\\0' x").run();
+  BOOST_TEST(answer.output == std::string(4096, 'x'));
+  BOOST_TEST(answer.output_cut);
+  BOOST_TEST(!Script("head -c 4096 /dev/zero | tr '\\0' x").run().output_cut);
+}
+
 BOOST_AUTO_TEST_CASE(success_is_told_with_the_output) {
   const auto answer = Script("echo out; echo err >&2").run();
   BOOST_TEST(answer.succeeded);
@@ -119,6 +126,7 @@ BOOST_AUTO_TEST_CASE(success_is_told_with_the_output) {
   BOOST_TEST(answer.status == "exit 0");
   BOOST_TEST(answer.message == "");
   BOOST_TEST(answer.output == "out\nerr\n");
+  BOOST_TEST(!answer.output_cut);
   BOOST_TEST(answer.duration.count() > 0);
 }
 

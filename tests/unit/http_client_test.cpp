@@ -105,8 +105,45 @@ BOOST_AUTO_TEST_CASE(kept_connection_that_the_server_has_closed_is_replaced) {
   BOOST_TEST(client.send(post(service.url("/x"), "2"), kAmple).status == 202);
 }
 
+HttpRequest put(const std::string& url) {
+  auto request = post(url);
+  request.method = "PUT";
+  return request;
+}
+
 // The server closes only when the request has come: whether it has acted is not known.
-BOOST_AUTO_TEST_CASE(request_on_a_kept_connection_that_ends_is_sent_once_more) {
+BOOST_AUTO_TEST_CASE(request_on_a_kept_connection_that_ends_is_not_sent_again) {
+  StateMachine service;
+  const auto client = direct();
+  auto once = put(service.url("/x"));
+  once.once = true;
+  for (const HttpRequest& request : {post(service.url("/x")), once}) {
+    for (const std::string kind : {"reset", "reset_before", "close"}) {
+      client.send(post(service.url("/before"), "before"), kAmple);
+      const auto sent = service.counts().requests;
+      service.fault("kind=" + kind);
+      const auto failure = failure_of(client, request);
+      BOOST_TEST(failure.in_doubt);
+      BOOST_TEST(failure.lost_kept_connection);
+      BOOST_TEST(service.counts().requests == sent + 1);
+    }
+  }
+  service.fault("kind=reset");
+  const auto first = failure_of(direct(), post(service.url("/x")));
+  BOOST_TEST(!first.lost_kept_connection);
+}
+
+BOOST_AUTO_TEST_CASE(request_for_a_fresh_connection_is_sent_over_none_that_was_kept) {
+  const StateMachine service;
+  const auto client = direct();
+  auto request = post(service.url("/x"));
+  request.fresh_connection = true;
+  const int before = service.counts().connections;
+  for (int call = 0; call < 3; ++call) client.send(request, kAmple);
+  BOOST_TEST(service.counts().connections - before == 3 + 1);
+}
+
+BOOST_AUTO_TEST_CASE(idempotent_request_on_a_kept_connection_that_ends_is_sent_once_more) {
   std::vector<std::string> requests;
   {
     RawServer server([&](RawServer::Client& peer, int) {
@@ -115,8 +152,8 @@ BOOST_AUTO_TEST_CASE(request_on_a_kept_connection_that_ends_is_sent_once_more) {
       requests.push_back(peer.receive());
     });
     const auto client = direct();
-    BOOST_TEST(client.send(post(server.url()), kAmple).body == "ok");
-    BOOST_TEST(client.send(post(server.url()), kAmple).body == "ok");
+    BOOST_TEST(client.send(put(server.url()), kAmple).body == "ok");
+    BOOST_TEST(client.send(put(server.url()), kAmple).body == "ok");
     BOOST_TEST(server.connections() == 2);
     client.close_idle();
   }
@@ -134,8 +171,8 @@ BOOST_AUTO_TEST_CASE(request_that_was_lost_stays_in_doubt_when_it_cannot_be_sent
   });
   self = &server;
   const auto client = direct();
-  client.send(post(server.url()), kAmple);
-  const auto failure = failure_of(client, post(server.url()));
+  client.send(put(server.url()), kAmple);
+  const auto failure = failure_of(client, put(server.url()));
   BOOST_TEST(failure.message == "connection refused");
   BOOST_TEST(failure.in_doubt);
 }
@@ -157,7 +194,8 @@ BOOST_AUTO_TEST_CASE(retry_after_is_read_and_bounded) {
   const auto first = client.send(post(service.url("/x")), kAmple);
   BOOST_TEST(first.status == 429);
   BOOST_TEST((first.retry_after == seconds{7}));
-  BOOST_TEST((client.send(post(service.url("/x")), kAmple).retry_after == std::chrono::hours{6}));
+  BOOST_TEST(
+      (client.send(post(service.url("/x")), kAmple).retry_after == std::chrono::hours{7 * 24}));
   BOOST_TEST((client.send(post(service.url("/x")), kAmple).retry_after == seconds{0}));
   BOOST_TEST(!client.send(post(service.url("/x")), kAmple).retry_after);
 }

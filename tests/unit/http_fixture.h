@@ -28,6 +28,7 @@ struct Failure {
   std::string message;
   std::string hint;
   bool in_doubt = false;
+  bool lost_kept_connection = false;
 
   bool says(const std::string& text) const { return message.find(text) != std::string::npos; }
 };
@@ -39,7 +40,10 @@ inline Failure failure_of(const HttpClient& client, const HttpRequest& request,
     client.send(request, timeout);
     return {.message = "succeeded", .hint = {}};
   } catch (const HttpError& error) {
-    return {.message = error.what(), .hint = error.hint(), .in_doubt = error.in_doubt};
+    return {.message = error.what(),
+            .hint = error.hint(),
+            .in_doubt = error.in_doubt,
+            .lost_kept_connection = error.lost_kept_connection};
   }
 }
 

@@ -108,6 +108,21 @@ BOOST_AUTO_TEST_CASE(proxy_that_is_none_is_refused_without_its_password) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(variable_that_names_no_proxy_is_told) {
+  for (const char* name : {"http_proxy", "HTTPS_PROXY"}) {
+    const Variable proxy(name, "http://me:pass@host:port");
+    try {
+      const HttpClient client;
+      BOOST_ERROR("accepted");
+    } catch (const HttpError& error) {
+      BOOST_TEST((error.kind() == ErrorKind::usage));
+      BOOST_TEST(std::string(error.what()) ==
+                 std::string(name) +
+                     " in the environment: the proxy is not of the form http://HOST:PORT");
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(proxy_is_named_when_it_is_the_one_that_refuses) {
   tests::StateMachine service;
   service.stop();

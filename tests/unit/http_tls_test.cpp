@@ -73,7 +73,9 @@ BOOST_AUTO_TEST_CASE(self_signed_certificate_is_refused) {
   certificates.make("alone", {"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"});
   const auto failure = failure_with("alone");
   BOOST_TEST(failure.message == "the server's certificate is self-signed");
-  BOOST_TEST(!failure.hint.empty());
+  BOOST_TEST(failure.hint ==
+             "If it is the right one, name its file as `ca_file` under [http] in the "
+             "configuration.");
 }
 
 BOOST_AUTO_TEST_CASE(unknown_authority_is_refused) {

@@ -212,6 +212,15 @@ BOOST_AUTO_TEST_CASE(json_body_is_json) {
       !mistake(json + "--   {\"a\": {id}, \"b\": {\"c\": [{}, \"{id}{id}\"]}}\n").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(column_in_a_body_wants_to_know_how_it_is_escaped) {
+  check_mistake(kPost + "--\n--   {\"id\": {id}}\n",
+                "6:13: the body has a column, and the request no Content-Type");
+  check_mistake(kPost + "--   Content-Type:\n--\n--   a\n--   b {id}\n",
+                "8:8: the body has a column, and the request no Content-Type");
+  BOOST_TEST(!mistake(kPost + "--   Content-Type: text/plain\n--\n--   {id}\n").has_value());
+  BOOST_TEST(!mistake(kPost + "--\n--   {\"id\": ${ID}}\n").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(quote_ends_in_its_line) {
   check_mistake(kExec + "--   a 'b\n--   c'\n", "4:8: this quote does not end in its line");
 }
