@@ -33,7 +33,7 @@ using config::Placed;
 }
 
 const Placed& only_value(const ConvergerKey& key) {
-  if (key.values.size() != 1) {
+  if (key.is_array || key.values.size() != 1) {
     fail(key.name, fmt::format("{} takes one value", key.name.text), "Write it without brackets.");
   }
   return key.values.front();
@@ -53,7 +53,7 @@ void take_setting(const ConvergerKey& key, engine::Settings& settings) {
       fail(value, fmt::format("{} has no value", name), "Write it between the quotes.");
     }
     if (const auto problem = apply_setting(settings, name, trim(value.text))) {
-      fail(value, problem->message, problem->hint);
+      fail(value, problem->message, toml_hint(*problem, name));
     }
   }
 }
@@ -61,7 +61,7 @@ void take_setting(const ConvergerKey& key, engine::Settings& settings) {
 void take_parameter(const ConvergerKey& key, Parameter& parameter) {
   const Placed& value = only_value(key);
   if (const auto problem = problem_with(parameter, value.text)) {
-    fail(value, problem->message, problem->hint);
+    fail(value, problem->message, toml_hint(*problem, parameter.name));
   }
   parameter.value = value.text;
 }

@@ -30,16 +30,45 @@ std::string label_of(const Table& table) {
   return {};
 }
 
+/// Whether no value of it, as text, has a slash in it, nor looks otherwise under other settings.
+bool is_without_slash(const Column& column) {
+  constexpr std::uint32_t kUuid = 2950;
+  return column.category == 'N' || column.category == 'B' || column.base_type == kUuid;
+}
+
+/// One text for each value of a key of several columns, and another for another value, whatever the
+/// settings of the session: `1/2` where at most one column may have a slash of its own, else a JSON
+/// array, as that quotes texts and knows but one style of dates.
+std::string key_expression(const Table& root) {
+  constexpr std::uint32_t kTimestampTz = 1184;
+  const auto with_slash =
+      std::count_if(root.key.begin(), root.key.end(),
+                    [&](const std::string& name) { return !is_without_slash(*root.find(name)); });
+  const auto is_text = [&](const std::string& name) {
+    return is_without_slash(*root.find(name)) || root.find(name)->category == 'S';
+  };
+  std::string text;
+  if (with_slash <= 1 && std::all_of(root.key.begin(), root.key.end(), is_text)) {
+    for (const std::string& name : root.key) {
+      text += (text.empty() ? "" : " || '/' || ") + root.find(name)->text + "::text";
+    }
+    return text;
+  }
+  for (const std::string& name : root.key) {
+    const Column& column = *root.find(name);
+    text += (text.empty() ? "" : ", ") + column.text;
+    if (column.base_type == kTimestampTz) text += " at time zone 'UTC'";
+  }
+  return "jsonb_build_array(" + text + ")::text";
+}
+
 SubjectColumns subject_columns(const Table& root) {
   SubjectColumns subject{.key = {}, .expression = {}, .label = label_of(root)};
   if (root.key.size() == 1) {
     subject.key = subject.expression = root.find(root.key.front())->text;
   } else {
     subject.key = "subject_key";
-    for (const std::string& name : root.key) {
-      if (!subject.expression.empty()) subject.expression += " || '/' || ";
-      subject.expression += root.find(name)->text + "::text";
-    }
+    subject.expression = key_expression(root);
   }
   if (subject.label == subject.key || root.find("label") != nullptr) {
     if (subject.label != "label") subject.label.clear();
@@ -53,6 +82,12 @@ void require_flag(const Table& root, const Column& flag) {
         ErrorKind::usage,
         fmt::format("{} has no primary key, so its rows cannot be subjects", printable(root.text)),
         "Add a primary key, or a unique index on columns that are never null.");
+  }
+  if (flag.is_computed) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} of {} is generated, so nobody can set it", printable(flag.text),
+                            printable(root.text)),
+                "Name a column that it is computed from, and that an operator sets.");
   }
   if (flag.is_nullable || flag.is_boolean()) return;
   throw Error(ErrorKind::usage,
@@ -138,6 +173,12 @@ std::string missing_warning(const MissingIndex& missing) {
 
 }  // namespace
 
+const ForeignKey* DraftPlan::own_key() const {
+  const auto found = std::find_if(steps.begin(), steps.end(),
+                                  [](const DraftStep& step) { return step.is_of_root(); });
+  return found == steps.end() ? nullptr : found->branch->path.front();
+}
+
 DraftPlan plan_draft(const ForeignKeys& keys, const std::string& flag, const std::string& name) {
   const Table& root = keys.tables.at(keys.root);
   const Column& column = *root.find(flag);
@@ -163,7 +204,8 @@ std::vector<MissingIndex> missing_indexes(const DraftPlan& plan) {
     for (const ForeignKey* key : step.branch->path) {
       const Table& table = plan.keys.tables.at(key->from);
       const Column* flag = table.find(plan.flag.name);
-      const bool is_last = key == step.branch->path.back() && !is_passed_through(plan, *key);
+      const bool is_last =
+          key == step.branch->path.back() && !step.is_of_root() && !is_passed_through(plan, *key);
       const std::string predicate = is_last ? is_unset(*flag, flag->text) : "";
       if (has_index(table, key->columns, predicate)) continue;
       const std::string statement =

@@ -25,6 +25,9 @@ struct SubjectColumns {
 struct DraftStep {
   std::string title;
   const Branch* branch = nullptr;
+
+  /// Whether its rows are of the table of the flag itself.
+  bool is_of_root() const { return branch->path.front()->from == branch->path.front()->to; }
 };
 
 /// Everything that the texts are made from.
@@ -36,6 +39,10 @@ struct DraftPlan {
   SubjectColumns subject;
   std::vector<Branch> branches;
   std::vector<DraftStep> steps;
+
+  /// By what the rows of the root refer to others of it, when these are to get the flag: then the
+  /// steps begin with all that is below a subject, however deep. Null otherwise.
+  const ForeignKey* own_key() const;
 };
 
 /// Throws `Error{usage}` for a table without a key and for a column that cannot be a flag.

@@ -35,9 +35,9 @@ std::string comment(const std::string& text, std::string_view indent = "-- ") {
 }
 
 /// What sets the flag.
-std::string value_of(const Column& flag) {
+std::string value_of(const Column& flag, const std::string& relation) {
   if (flag.is_boolean()) return "true";
-  return flag.is_time() ? "now()" : "subject." + flag.text;
+  return flag.is_time() ? "now()" : relation + "." + flag.text;
 }
 
 bool is_plain(std::string_view name) {
@@ -100,14 +100,83 @@ std::string returned_columns(const Branch& branch, const std::string& alias,
   return text;
 }
 
+/// What the joins of a step begin with.
+struct Start {
+  std::string with;  ///< What makes it; empty for `subject` itself.
+  std::string relation = "subject";
+  std::string key;  ///< Its column with the subject's key.
+};
+
+std::string unused_name(std::string name, const std::set<std::string>& taken) {
+  const std::string stem = name;
+  for (int number = 2; taken.contains(name); ++number) name = fmt::format("{}_{}", stem, number);
+  return name;
+}
+
+/// The subjects and all that is below them, each with its subject. Two that meet in one row, and a
+/// row that is below itself, do no harm: a row is taken once for each subject.
+Start whole_subtree(const DraftPlan& plan, const DraftStep& step) {
+  const ForeignKey& own = *plan.own_key();
+  std::vector<std::string> columns = own.referenced;
+  for (const std::string& name : step.branch->path.front()->referenced) {
+    if (std::find(columns.begin(), columns.end(), name) == columns.end()) columns.push_back(name);
+  }
+  std::set<std::string> tables = {"subject"};
+  for (const auto& [oid, table] : plan.keys.tables) tables.insert(table.name);
+  Start start{.with = {},
+              .relation = unused_name("subtree", tables),
+              .key = unused_name("of_subject", {columns.begin(), columns.end()})};
+  std::string names = start.key;
+  std::string first = "subject." + plan.subject.key;
+  std::string next = start.relation + "." + start.key;
+  const std::string alias =
+      is_plain(plan.root.name) && plan.root.name != "subject" && !plan.root.text.ends_with('"')
+          ? plan.root.name
+          : "one";
+  for (const std::string& name : columns) {
+    const std::string& column = plan.root.find(name)->text;
+    names += ", " + column;
+    first += ", subject." + column;
+    next += fmt::format(", {}.{}", alias, column);
+  }
+  if (!plan.flag.is_time() && !plan.flag.is_boolean()) {
+    names += ", " + plan.flag.text;
+    first += ", subject." + plan.flag.text;
+    next += fmt::format(", {}.{}", start.relation, plan.flag.text);
+  }
+  start.with = fmt::format(
+      "with recursive {0} ({1}) as (\n  select {2}\n  from subject\n  union\n  select {3}\n"
+      "  from {0}\n  join {4} on {5}\n)\n",
+      start.relation, names, first, next, table_as(plan.root, alias),
+      join_condition(plan.root, alias, plan.root, start.relation, own));
+  return start;
+}
+
+/// That a row of the root is one of the start.
+std::string is_in(const Start& start, const Table& root, const std::string& alias,
+                  const std::vector<std::string>& columns) {
+  std::string text;
+  for (const std::string& name : columns) {
+    text += fmt::format("{0}{1}.{3} = {2}.{3}", text.empty() ? "" : " and ", alias, start.relation,
+                        root.find(name)->text);
+  }
+  return text + "\n ";
+}
+
 std::string step_text(const DraftPlan& plan, const DraftStep& step) {
   const Branch& branch = *step.branch;
   const auto aliases = aliases_of(plan, branch);
-  std::string from = "subject";
+  const Start start = plan.own_key() != nullptr
+                          ? whole_subtree(plan, step)
+                          : Start{.with = {}, .relation = "subject", .key = plan.subject.key};
+  std::string from = start.relation;
   std::string where;
+  if (step.is_of_root()) {
+    where = is_in(start, plan.root, aliases.front(), branch.path.front()->referenced);
+  }
   const Table* above = &plan.root;
-  std::string above_alias = "subject";
-  for (std::size_t i = 0; i < branch.path.size(); ++i) {
+  std::string above_alias = start.relation;
+  for (std::size_t i = 0; i < branch.path.size() && !step.is_of_root(); ++i) {
     const Table& table = plan.keys.tables.at(branch.path[i]->from);
     if (i + 1 < branch.path.size()) from += ", " + table_as(table, aliases[i]);
     where += (i == 0 ? "" : " and ") +
@@ -117,10 +186,11 @@ std::string step_text(const DraftPlan& plan, const DraftStep& step) {
   }
   const Column& flag = *branch.table->find(plan.flag.name);
   return fmt::format(
-      "-- step: {}\nupdate {}\nset {} = {}\nfrom {}\nwhere {} and {}\nreturning subject.{}{};\n",
-      step.title, table_as(*branch.table, aliases.back()), flag.text, value_of(plan.flag), from,
-      where, is_unset(flag, aliases.back() + "." + flag.text), plan.subject.key,
-      returned_columns(branch, aliases.back(), plan.subject.key));
+      "-- step: {}\n{}update {}\nset {} = {}\nfrom {}\nwhere {} and {}\nreturning {}.{}{};\n",
+      step.title, start.with, table_as(*branch.table, aliases.back()), flag.text,
+      value_of(plan.flag, start.relation), from, where,
+      is_unset(flag, aliases.back() + "." + flag.text), start.relation, start.key,
+      returned_columns(branch, aliases.back(), start.key));
 }
 
 /// The columns that the steps join by, besides the key, and the flag where they pass it on.
@@ -163,8 +233,8 @@ std::string runbook(const DraftPlan& plan) {
     if (!plan.subject.label.empty()) break;
     who += fmt::format("{}{} = 'TARGET'", who.empty() ? "" : " and ", plan.root.find(name)->text);
   }
-  const std::string value =
-      plan.flag.is_time() || plan.flag.is_boolean() ? value_of(plan.flag) : std::string("'VALUE'");
+  const std::string value = plan.flag.is_time() || plan.flag.is_boolean() ? value_of(plan.flag, {})
+                                                                          : std::string("'VALUE'");
   // A name with a line break in it would end the comment.
   return fmt::format("-- operator:\n--   begin;\n--   {}\n--   commit;\n--\n",
                      printable(fmt::format("update {} set {} = {} where {} returning *;",
@@ -209,7 +279,8 @@ std::string other_ways(const DraftPlan& plan, const Branch& branch) {
                     columns_in_words(plan, *key)));
   }
   if (branch.table == &plan.root) {
-    text += comment("What belongs to these rows is seen to by the next pass: then they are found.");
+    text +=
+        comment("All that is below a subject, however deep, in one pass, here and in the others.");
   }
   return text;
 }

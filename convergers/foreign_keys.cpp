@@ -113,7 +113,12 @@ void read_columns(postgres::Session& session, const std::string& oids,
       "where enumtypid = b.oid order by enumsortorder limit 1), a.attnotnull or t.typnotnull, "
       "a.atthasdef or a.attidentity <> '' or t.typdefault is not null, a.attidentity = 'a', "
       "a.attgenerated <> '', array_position(k.key, a.attnum) is not null, "
-      "c.relkind = 'p' "
+      "c.relkind = 'p', coalesce((select (regexp_match(bound, "
+      "$r$^FOR VALUES (?:FROM|IN) \\(('(?:[^']|'')*'|[^,()']+)$r$))[1] from pg_partitioned_table p "
+      "join pg_inherits h on h.inhparent = p.partrelid join pg_class o on o.oid = h.inhrelid "
+      "cross join pg_get_expr(o.relpartbound, o.oid) bound where p.partrelid = c.oid and "
+      "p.partnatts = 1 and p.partattrs[0] = a.attnum and bound !~ '[(](MINVALUE|NULL)|^DEFAULT' "
+      "order by o.oid limit 1), '') "
       "from pg_class c join pg_attribute a on a.attrelid = c.oid "
       "join pg_type t on t.oid = a.atttypid "
       "join pg_type b on b.oid = case t.typtype when 'd' then t.typbasetype else t.oid end "
@@ -137,6 +142,7 @@ void read_columns(postgres::Session& session, const std::string& oids,
                              .category = cell(rows, i, 6).at(0),
                              .base_type = oid_cell(rows, i, 7),
                              .enum_label = cell(rows, i, 8),
+                             .partition_value = cell(rows, i, 15),
                              .is_nullable = !bool_cell(rows, i, 9),
                              .has_default = bool_cell(rows, i, 10),
                              .is_identity = bool_cell(rows, i, 11),

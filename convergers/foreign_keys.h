@@ -17,6 +17,7 @@ struct Column {
   char category = 'X';          ///< pg_type.typcategory of the type, of a domain's base type.
   std::uint32_t base_type = 0;  ///< The oid of that.
   std::string enum_label;       ///< The first, of an enum.
+  std::string partition_value;  ///< That a partition takes, as SQL text, where it alone decides.
   bool is_nullable = true;
   bool has_default = false;  ///< Also an identity.
   bool is_identity = false;  ///< `generated always as identity`.

@@ -30,7 +30,6 @@ struct Index {
 };
 
 struct Catalog {
-  bool is_partition = false;
   std::map<std::string, Column> columns;
   std::vector<std::string> key;  ///< Of the primary key, as SQL text.
   std::vector<Index> indexes;
@@ -52,7 +51,7 @@ Catalog read_catalog(postgres::Session& session, const Scan& scan) {
       "b.typtype in ('e', 'r') or exists (select from pg_opclass o join pg_am m "
       "on m.oid = o.opcmethod where o.opcdefault and m.amname = 'btree' and (o.opcintype = b.oid "
       "or exists (select from pg_cast where castsource = b.oid and casttarget = o.opcintype and "
-      "castmethod = 'b'))), coalesce(a.attnum = any(i.indkey), false), c.relispartition "
+      "castmethod = 'b'))), coalesce(a.attnum = any(i.indkey), false) "
       "from pg_class c join pg_attribute a on a.attrelid = c.oid "
       "join pg_type t on t.oid = a.atttypid "
       "join pg_type b on b.oid = case t.typtype when 'd' then t.typbasetype else t.oid end "
@@ -67,7 +66,6 @@ Catalog read_catalog(postgres::Session& session, const Scan& scan) {
         .is_varchar = is_true(columns.at(i, 3)),
         .is_ordered = is_true(columns.at(i, 4))};
     if (is_true(columns.at(i, 5))) catalog.key.push_back(text);
-    catalog.is_partition = is_true(columns.at(i, 6));
   }
   const postgres::Rows indexes = session.execute(
       fmt::format("select a.attname, coalesce(pg_get_expr(i.indpred, i.indrelid), '') "
@@ -141,6 +139,24 @@ std::optional<Draft> draft_index(const Scan& scan, const Catalog& catalog) {
   return draft;
 }
 
+/// The part of the table that the columns of equality leave, as far as the statistics tell; all of
+/// it for a column that they know nothing of.
+double part_left(postgres::Session& session, const Scan& scan) {
+  double part = 1;
+  for (const Condition& condition : scan.conditions) {
+    if (condition.kind != Kind::equal) continue;
+    const postgres::Rows rows = session.execute(fmt::format(
+        "select 1 / greatest(case when n_distinct < 0 then -n_distinct * {} else n_distinct end, "
+        "1) "
+        "from pg_stats where schemaname = {} and tablename = {} and attname = {}",
+        "(select greatest(reltuples, 1) from pg_class where oid = " + table_literal(scan) + ")",
+        postgres::quote_literal(scan.schema), postgres::quote_literal(scan.table),
+        postgres::quote_literal(condition.column)));
+    if (!rows.empty()) part *= std::stod(std::string(rows.at(0, 0).value_or("1")));
+  }
+  return part;
+}
+
 std::string lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -170,29 +186,40 @@ bool exists(const Draft& draft, const Catalog& catalog) {
 
 ScannedTable scanned_table(postgres::Session& session, const Scan& scan) {
   const postgres::Rows rows = session.execute(fmt::format(
-      "select oid::regclass, greatest(reltuples, 0)::bigint from pg_class where oid = {}",
+      "select root::regclass, (select sum(greatest(p.reltuples, 0)) from pg_partition_tree(root) t "
+      "join pg_class p on p.oid = t.relid where t.isleaf)::bigint, "
+      "greatest(reltuples, 0)::bigint, relispartition from pg_class "
+      "cross join lateral (select coalesce(pg_partition_root(oid), oid)) r (root) where oid = {}",
       table_literal(scan)));
   if (rows.empty()) return {};
+  const auto number = [&](std::size_t column) {
+    return std::stoll(std::string(rows.at(0, column).value_or("0")));
+  };
+  const bool is_partitioned = rows.at(0, 3) == "t";
   return {.name = std::string(rows.at(0, 0).value_or("")),
-          .rows = std::stoll(std::string(rows.at(0, 1).value_or("0")))};
+          .rows = is_partitioned ? number(1) : number(2),
+          .own_rows = number(2),
+          .is_partitioned = is_partitioned};
 }
 
 std::optional<std::string> index_advice(postgres::Session& session, const Scan& scan,
                                         const ScannedTable& table) {
   if (!scan.is_understood) return {};
-  if (scan.rows > kWorthAnIndex * static_cast<double>(table.rows)) return {};
+  if (scan.rows > kWorthAnIndex * static_cast<double>(table.own_rows)) return {};
+  if (scan.is_part && !table.is_partitioned) return {};  // Of a union.
   const Catalog catalog = read_catalog(session, scan);
-  if (catalog.is_partition) return {};
   const auto is_known = [&](const Condition& c) { return catalog.columns.contains(c.column); };
   if (!std::all_of(scan.conditions.begin(), scan.conditions.end(), is_known)) return {};
   const auto draft = draft_index(scan, catalog);
   if (!draft || exists(*draft, catalog)) return {};
+  if (scan.leaves_out && part_left(session, scan) > kWorthAnIndex) return {};
   std::string where;
   for (const std::string& predicate : draft->predicates) {
     where += (where.empty() ? " where " : " and ") + predicate;
   }
-  return fmt::format("create index concurrently on {} ({}){}", table.name,
-                     fmt::join(draft->columns, ", "), where);
+  // The server makes an index of a partitioned table only in one go.
+  return fmt::format("create index{} on {} ({}){}", table.is_partitioned ? "" : " concurrently",
+                     table.name, fmt::join(draft->columns, ", "), where);
 }
 
 }  // namespace converge::convergers

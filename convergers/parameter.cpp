@@ -47,24 +47,32 @@ std::string literal(const Parameter& parameter) {
 }  // namespace
 
 std::optional<ValueProblem> problem_with(const Parameter& parameter, std::string_view value) {
-  const auto refuse = [&](std::string_view what, std::string_view hint) {
-    return ValueProblem{fmt::format("{} is not {}: {}", parameter.name, what, printable(value)),
-                        std::string(hint)};
+  const auto refuse = [&](std::string_view what, std::string_view hint,
+                          std::string_view toml_example) {
+    return ValueProblem{
+        .message = fmt::format("{} is not {}: {}", parameter.name, what, printable(value)),
+        .hint = std::string(hint),
+        .toml_example = std::string(toml_example)};
   };
   switch (parameter.kind) {
     case ParameterKind::text:
       break;
     case ParameterKind::whole_number:
-      if (!is_whole_number(value)) return refuse("a whole number", "Write digits only, such as 4.");
+      if (!is_whole_number(value)) {
+        return refuse("a whole number", "Write digits only, such as 4.", "4");
+      }
       break;
     case ParameterKind::duration:
       if (!parse_duration(value)) {
         return refuse("a duration",
-                      "Write numbers with units, largest first, such as 500ms, 10s or 1h30m.");
+                      "Write numbers with units, largest first, such as 500ms, 10s or 1h30m.",
+                      "\"1h30m\"");
       }
       break;
     case ParameterKind::boolean:
-      if (value != "true" && value != "false") return refuse("a boolean", "Write true or false.");
+      if (value != "true" && value != "false") {
+        return refuse("a boolean", "Write true or false.", "");
+      }
       break;
   }
   return std::nullopt;

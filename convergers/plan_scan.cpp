@@ -65,15 +65,22 @@ Scan read_scan(const Path& path) {
       // Below it, rows are those of one process.
       scan.rows *= 1 + above.optValue<double>("Workers Planned", 0);
     } else if (is_one_of(type, {"Append", "Merge Append"})) {
-      scan.is_understood = false;  // A part of a partitioned table, or of a union.
+      // A part of a partitioned table, by its own conditions alone; or of a union.
+      scan.is_understood = scan.is_part = by_itself > 0;
+      break;
     } else if (!is_one_of(type, {"Hash", "Sort", "Incremental Sort", "Materialize", "Memoize"})) {
       break;
     }
   }
+  const auto left_out = std::erase_if(
+      scan.conditions, [](const Condition& c) { return c.kind == Condition::Kind::other; });
+  scan.leaves_out = left_out > 0;
+  // What is left out is looked at row by row, which is well where an equality has found few.
+  const bool finds_few =
+      std::any_of(scan.conditions.begin(), scan.conditions.end(),
+                  [](const Condition& c) { return c.kind == Condition::Kind::equal; });
   scan.is_understood =
-      scan.is_understood && !scan.conditions.empty() &&
-      std::none_of(scan.conditions.begin(), scan.conditions.end(),
-                   [](const Condition& c) { return c.kind == Condition::Kind::other; });
+      scan.is_understood && (scan.leaves_out ? finds_few : !scan.conditions.empty());
   return scan;
 }
 

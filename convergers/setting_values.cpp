@@ -29,12 +29,15 @@ Problem read_duration(milliseconds& target, std::string_view name, std::string_v
                       milliseconds shortest, milliseconds longest) {
   const auto duration = parse_duration(value);
   if (!duration) {
-    return ValueProblem{fmt::format("{} is not a duration: {}", name, printable(value)),
-                        "Write numbers with units, largest first, such as 500ms, 10s or 1h30m."};
+    return ValueProblem{
+        .message = fmt::format("{} is not a duration: {}", name, printable(value)),
+        .hint = "Write numbers with units, largest first, such as 500ms, 10s or 1h30m.",
+        .toml_example = "\"1h30m\""};
   }
   if (*duration < shortest) {
-    return ValueProblem{fmt::format("{} must not be zero", name),
-                        "Write a duration such as 500ms, 10s or 1h30m."};
+    return ValueProblem{.message = fmt::format("{} must not be zero", name),
+                        .hint = "Write a duration such as 500ms, 10s or 1h30m.",
+                        .toml_example = "\"1h30m\""};
   }
   if (*duration > longest) {
     return ValueProblem{fmt::format("{} is too long: {}", name, value),
@@ -71,8 +74,10 @@ Problem read_number(int& target, std::string_view name, std::string_view value, 
   const auto number = parse_count(value);
   if (!number || *number < 1 || *number > largest) {
     return ValueProblem{
-        fmt::format("{} is not a number from 1 to {}: {}", name, largest, printable(value)),
-        fmt::format("Write digits only, such as {}: {}.", name, std::min(largest, 4))};
+        .message =
+            fmt::format("{} is not a number from 1 to {}: {}", name, largest, printable(value)),
+        .hint = fmt::format("Write digits only, such as {}: {}.", name, std::min(largest, 4)),
+        .toml_example = fmt::format("{}", std::min(largest, 4))};
   }
   target = static_cast<int>(*number);
   return {};
@@ -122,7 +127,7 @@ Problem read_limit(Settings& settings, std::string_view value) {
   if (!limit) {
     return ValueProblem{
         fmt::format("limit is neither a count nor a percentage with a base: {}", printable(value)),
-        "Write a count such as 500, or 10% of at least 50."};
+        "Write a count such as 500, or 10% of at least 50.", 0, "\"10% of at least 50\""};
   }
   settings.limit = limit;
   return {};
@@ -200,6 +205,12 @@ Problem read_channel(Settings& settings, std::string_view value) {
 }
 
 }  // namespace
+
+std::string toml_hint(const ValueProblem& problem, std::string_view key) {
+  const auto at = problem.hint.find("such as ");
+  if (problem.toml_example.empty() || at == std::string::npos) return problem.hint;
+  return fmt::format("{}such as {} = {}.", problem.hint.substr(0, at), key, problem.toml_example);
+}
 
 std::span<const std::string> setting_names() {
   static const std::vector<std::string> names = {"every",  "listen",   "timeout", "pass_timeout",

@@ -17,7 +17,12 @@ struct ValueProblem {
   std::string message;
   std::string hint;
   std::size_t offset = 0;  ///< In the value, in bytes.
+  /// A value as TOML has it, for the hint's `such as`; empty when the hint gives none.
+  std::string toml_example{};
 };
+
+/// The hint to whoever wrote the value for `key` in TOML.
+std::string toml_hint(const ValueProblem& problem, std::string_view key);
 
 /// The names of the settings that a definition may carry.
 std::span<const std::string> setting_names();

@@ -105,7 +105,7 @@ std::int64_t take_changes(Scanner& scanner) {
     scanner.fail(fmt::format("not a number of changes: {}", printable(text)), kExpectHint);
   }
   if (count < 1) {
-    scanner.fail(fmt::format("{} is not expected, it is the rule", text),
+    scanner.fail(fmt::format("a number of changes must be 1 or more: {}", text),
                  "Leave the line out: a change that no line expects fails the case.");
   }
   return count;
@@ -123,13 +123,13 @@ std::string in_quotes(std::string_view text) {
   return all + "'";
 }
 
+}  // namespace
+
 std::string name_text(const std::string& name) {
   const bool plain = !name.empty() && name.front() != '\'' && trim(name) == name &&
                      name.find(',') == std::string::npos;
   return plain ? name : in_quotes(name);
 }
-
-}  // namespace
 
 bool Expectation::is_of_same_step(const Expectation& other) const {
   return subject == other.subject && kind == other.kind && title == other.title;

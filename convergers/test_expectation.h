@@ -29,6 +29,9 @@ struct Expectation {
 /// As a test file has it: `subject 1, step archive clusters, 2 changes`. Without `full_text`.
 std::string text_of(const Expectation& expectation);
 
+/// A key or a title as it stands there: in quotes where it needs them.
+std::string name_text(const std::string& name);
+
 /// Reads the value of `-- expect:`, but for `nothing`. Throws the source's error.
 Expectation read_expectation(const SourceText& source, const Directive& directive);
 

@@ -369,7 +369,7 @@ void require_steps(const TestFile& file, const engine::Converger& converger) {
       throw source.error(expectation.title_offset,
                          fmt::format("{} has no {} {}", file.converger, expectation.kind,
                                      printable(expectation.title)),
-                         near ? fmt::format("Did you mean {}?", *near)
+                         near ? fmt::format("Did you mean {}?", name_text(*near))
                               : fmt::format("`converge show {}` lists its steps.", file.converger));
     }
   }

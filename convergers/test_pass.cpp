@@ -62,6 +62,7 @@ std::vector<Subjects> Pass::list() {
        page = converger_.next(transaction_, at_most)) {
     if (!all) all.emplace(page.width());
     for (std::size_t row = 0; row < page.size(); ++row) all->append(page, row);
+    for (std::size_t row = 0; row < page.size(); ++row) result_.found.emplace(page.key(row));
     chunks.push_back(std::move(page));
   }
   if (all) all->require_usable_keys();
@@ -95,7 +96,9 @@ void Pass::take_steps(const Subjects& subjects, engine::StepRange steps) {
     std::map<std::string_view, std::int64_t> counts;
     for (std::size_t row = 0; row < step.rows.size(); ++row) {
       ++counts[*step.rows.at(row, 0)];
-      changed_by(step.title).rows.push_back(text_of(step.rows, row));
+      TestPass::Changed& changed = changed_by(step.title);
+      changed.rows.push_back(text_of(step.rows, row));
+      changed.subjects.emplace(*step.rows.at(row, 0));
     }
     for (std::size_t row = 0; row < subjects.size(); ++row) {
       const auto count = counts.find(subjects.key(row));
@@ -115,7 +118,8 @@ TestPass::Changed& Pass::changed_by(const std::string& title) {
   const auto known = std::find_if(result_.changed.begin(), result_.changed.end(),
                                   [&](const auto& step) { return step.title == title; });
   if (known != result_.changed.end()) return *known;
-  return result_.changed.emplace_back(TestPass::Changed{.title = title, .rows = {}});
+  return result_.changed.emplace_back(
+      TestPass::Changed{.title = title, .rows = {}, .subjects = {}});
 }
 
 /// The subjects for which it is done: now, or already.

@@ -3,6 +3,8 @@
 #include "convergers/test_expectation.h"
 #include "src/engine/converger.h"
 
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,10 @@ struct TestPass {
   struct Changed {
     std::string title;
     std::vector<std::string> rows;
+    std::set<std::string, std::less<>> subjects;  ///< Whose keys they begin with.
   };
   std::vector<Changed> changed;
+  std::set<std::string, std::less<>> found;  ///< The keys of all subjects.
 };
 
 /// Finds and converges in the transaction, and leaves it open. With `again`, steps `for: found` are

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 namespace converge::convergers {
 namespace {
@@ -88,14 +89,29 @@ Failure failure_at(const Statement& statement, const Error& error) {
   return {.message = message, .hint = is_about_names ? "" : error.hint(), .line = line};
 }
 
+/// Why a second pass changed something, and what to do.
+std::string hint_for(const TestPass::Changed& step, const TestPass& first) {
+  const auto is_new = std::find_if(step.subjects.begin(), step.subjects.end(),
+                                   [&](const auto& key) { return !first.found.contains(key); });
+  if (is_new != step.subjects.end()) {
+    return fmt::format(
+        "Subject {} was not found before the first pass changed what find looks at: let the steps "
+        "reach all of it in one pass, such as by `with recursive` over rows below rows.",
+        printable(*is_new));
+  }
+  return "A subject that is right already must give no row: name what is still wrong in the step's "
+         "condition, such as `… is null`.";
+}
+
 class CaseRun {
  public:
   CaseRun(engine::Converger& converger, const TestCase& test, postgres::Session& session)
       : converger_(converger), test_(test), session_(session), transaction_(ready(session)) {}
 
   std::vector<Failure> run() {
-    if (give() && converge_once()) {
-      converge_again();
+    const auto first = give() ? converge_once() : std::nullopt;
+    if (first) {
+      converge_again(*first);
       for (const Question& question : test_.questions) ask(question);
     }
     transaction_.rollback();
@@ -108,8 +124,8 @@ class CaseRun {
     return session;
   }
   bool give();
-  bool converge_once();
-  void converge_again();
+  std::optional<TestPass> converge_once();
+  void converge_again(const TestPass& first);
   void ask(const Question& question);
   postgres::Rows execute(const Statement& statement);
   void compare(const std::vector<Expectation>& done);
@@ -167,22 +183,23 @@ bool CaseRun::give() {
       "what is given breaks a deferred constraint");
 }
 
-bool CaseRun::converge_once() {
+std::optional<TestPass> CaseRun::converge_once() {
   TestPass pass;
   const auto converge = [&] {
     converger_.inspect(session_);
     converger_.prepare(session_);
     pass = run_test_pass(converger_, transaction_, false);
   };
-  if (!attempt(converge, {})) return false;
+  if (!attempt(converge, {})) return {};
   compare(pass.done);
   compare_requests(pass.done);
-  return attempt([&] { transaction_.execute("set constraints all immediate"); },
-                 "what the steps did breaks a deferred constraint");
+  const bool held = attempt([&] { transaction_.execute("set constraints all immediate"); },
+                            "what the steps did breaks a deferred constraint");
+  return held ? std::optional(std::move(pass)) : std::nullopt;
 }
 
 /// What it does is taken back, so that the queries see what the first time did.
-void CaseRun::converge_again() {
+void CaseRun::converge_again(const TestPass& first) {
   TestPass pass;
   const auto converge = [&] {
     transaction_.execute("savepoint converge_again");
@@ -195,9 +212,7 @@ void CaseRun::converge_again() {
     Failure failure{
         .message = fmt::format("not idempotent: step {} changed {} again", step.title,
                                counted(static_cast<std::int64_t>(step.rows.size()), "row")),
-        .hint =
-            "A subject that is right already must give no row: name what is still "
-            "wrong in the step's condition, such as `… is null`.",
+        .hint = hint_for(step, first),
         .line = test_.line};
     const auto shown = std::min(step.rows.size(), kRowsShown);
     failure.got.assign(step.rows.begin(), step.rows.begin() + static_cast<std::ptrdiff_t>(shown));

@@ -27,6 +27,21 @@ select plan, size, opened_at::date, closed_at::date from subscription order by o
 --   standard | 10 | 2020-01-01 | 2020-02-01
 --   premium | 20 | 2020-02-01 | null
 
+-- case: a cluster that moves to another account is billed to that one from then on
+-- given:
+insert into account (id, email, name) overriding system value values
+  (2, 'bob@example.com', 'Bob');
+insert into subscription (id, account_id, cluster_id, plan, size, opened_at)
+overriding system value values (21, 1, 11, 'standard', 10, '2020-01-01');
+update cluster set account_id = 2 where id = 11;
+-- expect: subject 11, step close subscriptions, 1 change
+-- expect: subject 11, step open subscriptions, 1 change
+-- then:
+select account_id, opened_at = now(), closed_at = now() from subscription order by opened_at;
+-- is:
+--   1 | f | t
+--   2 | t | null
+
 -- case: an archived cluster has its subscription closed then
 -- given:
 insert into subscription (id, account_id, cluster_id, plan, size, opened_at)

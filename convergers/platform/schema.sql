@@ -36,7 +36,7 @@ create table cluster (
   state text not null default 'active'
     check (state in ('active', 'deprovisioning', 'deprovisioned')),
   created_at timestamptz not null default now(),
-  changed_at timestamptz not null default now(),  -- Since when plan and size are what they are.
+  changed_at timestamptz not null default now(),  -- Since when account, plan and size are so.
   archived_at timestamptz check (archived_at >= created_at)
 );
 
@@ -48,8 +48,9 @@ end
 $$;
 
 -- Whoever changes a cluster need not think of the moment, and may tell another one.
-create trigger cluster_changed before update of plan, size on cluster for each row
-when ((new.plan, new.size) is distinct from (old.plan, old.size) and new.changed_at = old.changed_at)
+create trigger cluster_changed before update of account_id, plan, size on cluster for each row
+when ((new.account_id, new.plan, new.size) is distinct from (old.account_id, old.plan, old.size)
+      and new.changed_at = old.changed_at)
 execute function note_cluster_change();
 
 create index cluster_to_deprovision on cluster (id)

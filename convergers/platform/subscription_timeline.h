@@ -21,8 +21,9 @@ struct Stretch {
   friend bool operator==(const Stretch&, const Stretch&) = default;
 };
 
-/// What a cluster is billed as.
+/// What a cluster is billed as, and to whom.
 struct Offer {
+  std::int64_t account = 0;
   std::string plan;
   std::int64_t size = 0;
 

@@ -124,6 +124,14 @@ bool flushed(journal::Journal& journal) {
   }
 }
 
+/// A key means something in one converger alone.
+void require_one_name(const PassRequest& request) {
+  if (!request.subject || request.names.size() == 1) return;
+  throw Error(
+      ErrorKind::usage, fmt::format("--subject needs one NAME, not {}", request.names.size()),
+      "Name the converger that has the subject, such as `converge run NAME --subject KEY`.");
+}
+
 /// Prints why a file is broken.
 void print_broken(const convergers::Broken& broken) { print_error(broken.error); }
 
@@ -301,6 +309,7 @@ int execute(const PassRequest& request, const Common& common, const config::Conf
 }  // namespace
 
 int execute_passes(const PassRequest& request, const Common& common) {
+  require_one_name(request);
   const config::Config config = config::load(common.flags);
   UpdateNotice notice(config, request.update_check);
   const int status = execute(request, common, config);

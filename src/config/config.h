@@ -45,6 +45,7 @@ struct Placed {
 struct ConvergerKey {
   Placed name;
   std::vector<Placed> values;  ///< One, or those of an array.
+  bool is_array = false;
 
   friend bool operator==(const ConvergerKey&, const ConvergerKey&) = default;
 };

@@ -177,6 +177,7 @@ class FileReader {
     for (const auto& [key, value] : table) {
       ConvergerKey one{.name = placed(key), .values = {}};
       if (const toml::array* array = value.as_array()) {
+        one.is_array = true;
         for (const auto& element : *array) one.values.push_back(plain(element));
       } else {
         one.values.push_back(plain(value));

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <unistd.h>
 
@@ -25,6 +26,24 @@ std::string name_of(const std::string& prefix, const ProcessIdentity& process) {
   return fmt::format("{}{}_{}", prefix, process.pid, process.started);
 }
 
+/// While it exists, a signal that would end the process waits: the second one comes when somebody,
+/// or a harness, has lost patience, which is just when the database is being dropped.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, signal);
+    pthread_sigmask(SIG_BLOCK, &ending, &before_);
+  }
+  ~SignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 }  // namespace
 
 ScratchDatabase::ScratchDatabase(const ConnectOptions& server)
@@ -38,6 +57,7 @@ ScratchDatabase::ScratchDatabase(const ConnectOptions& server)
 }
 
 ScratchDatabase::~ScratchDatabase() {
+  const SignalsWait wait;
   try {
     beside_.execute(fmt::format("drop database if exists {} with (force)", quote_name(name_)));
   } catch (const Error&) {

@@ -13,7 +13,7 @@ class ScratchDatabase {
  public:
   /// Makes it beside the database that `server` names, empty. Throws as `Session` does.
   explicit ScratchDatabase(const ConnectOptions& server);
-  /// Drops it, whoever is connected to it.
+  /// Drops it, whoever is connected to it. SIGINT, SIGTERM and SIGHUP wait until that is done.
   ~ScratchDatabase();
   ScratchDatabase(const ScratchDatabase&) = delete;
   ScratchDatabase& operator=(const ScratchDatabase&) = delete;

@@ -102,6 +102,10 @@ BOOST_AUTO_TEST_CASE(usage_errors_of_every_command_exit_2_with_a_hint) {
   require_usage_error({"release"}, "NAME is required", "--help");
   require_usage_error({"run", "--wait", "soon"}, "soon is not a duration", "--help");
   require_usage_error({"run", "--subject"}, "--subject", "--help");
+  for (const char* command : {"run", "plan"}) {
+    require_usage_error({command, "--subject", "1"}, "--subject needs one NAME",
+                        "`converge run NAME --subject KEY`");
+  }
   require_usage_error({"journal", "-n", "-1"}, "--lines: -1 is not a number", "or `all`");
   require_usage_error({"journal", "-n", "many"}, "--lines: many is not a number", "or `all`");
   require_usage_error({"journal", "verify", "extra"}, "extra", "--help");

@@ -103,7 +103,9 @@ BOOST_AUTO_TEST_CASE(missing_right_is_told) {
   sql("create role " + role + " login; grant select on all tables in schema public to " + role);
   const auto result = call({"check", "--database", cluster.url(database, role)});
   BOOST_TEST(result.status == 1);
-  BOOST_TEST(contains(result.err, "permission denied for table cluster"));
+  BOOST_TEST(contains(result.err, "archive.sql:"), result.err);
+  BOOST_TEST(contains(result.err, ": step archive clusters: permission denied for table cluster"),
+             result.err);
   BOOST_TEST(contains(result.err, "converge: hint: Grant the right"));
 }
 

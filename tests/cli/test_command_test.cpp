@@ -273,6 +273,30 @@ BOOST_AUTO_TEST_CASE(step_that_the_converger_lacks_is_a_mistake) {
   BOOST_TEST(contains(result.err, "Did you mean archive clusters?"));
 }
 
+BOOST_AUTO_TEST_CASE(title_that_needs_quotes_is_suggested_in_quotes) {
+  define("archive", kFind + "-- step: end, items\nselect id from subject where false;\n");
+  const auto result = call({"test", write("-- expect: subject 1, step 'end item', 1 change\n")});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(contains(result.err, "Did you mean 'end, items'?"), result.err);
+}
+
+BOOST_AUTO_TEST_CASE(subject_that_the_first_pass_made_is_told_as_that) {
+  define("archive", kFind +
+                        "-- step: next\nupdate account set archived_at = now() from subject\n"
+                        "where account.id = subject.id + 1 and account.archived_at is null\n"
+                        "returning subject.id, account.id as account;\n");
+  const auto result = call({"test", write("-- given:\n"
+                                          "insert into account (id, email, name, archived_at) "
+                                          "overriding system value\nselect n, n || '@example.com', "
+                                          "'A', case n when 1 then now() end "
+                                          "from generate_series(1, 3) n;\n"
+                                          "-- expect: subject 1, step next, 1 change\n")});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(contains(result.out, "not idempotent: step next changed 1 row again"), result.out);
+  BOOST_TEST(contains(result.out, "hint: Subject 2 was not found before the first pass"),
+             result.out);
+}
+
 BOOST_AUTO_TEST_CASE(file_without_its_converger_is_a_mistake) {
   const auto result = call({"test", write("-- expect: nothing\n", "orphan")});
   BOOST_TEST(result.status == 2);
@@ -392,6 +416,43 @@ BOOST_AUTO_TEST_CASE(scratch_database_goes_with_an_interrupted_run) {
   BOOST_TEST(call({"test", "--scratch", "--schema", schema.string()}).status == 0);
   BOOST_TEST(scratch() == "converge_test_00000000_1_1");  // Of another host.
   sql("drop database converge_test_00000000_1_1");
+}
+
+/// Whether SIGTERM has come to the process and waits.
+bool has_pending_sigterm(pid_t pid) {
+  const std::string status = read_text("/proc/" + std::to_string(pid) + "/status");
+  const auto at = status.find("ShdPnd:");
+  if (at == std::string::npos) return false;
+  return (std::stoull(status.substr(at + 7), nullptr, 16) >> (SIGTERM - 1) & 1) != 0;
+}
+
+BOOST_AUTO_TEST_CASE(second_signal_waits_while_the_scratch_database_is_dropped) {
+  write("-- given:\nselect pg_sleep(0.5);\n-- expect: nothing\n");
+  directory.write("convergers/schema.sql", read_text("convergers/platform/schema.sql"));
+  const auto is_at = [&](const std::string& query) {
+    return eventually([&] {
+      return sql("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and query "
+                 "like '" +
+                 query + "'") != "0";
+    });
+  };
+  auto command = start({"test", "--scratch"});
+  BOOST_REQUIRE(is_at("%pg_sleep(0.5)%"));
+  const auto scratch = sql("select datname from pg_database where datname like 'converge_test%'");
+  // Whoever comments on a database keeps it from being dropped.
+  Command holder({"psql", "-d", cluster.url(database), "-c",
+                  "comment on database " + scratch + " is 'mine'; select pg_sleep(600)"});
+  BOOST_REQUIRE(is_at("comment on%pg_sleep(600)%"));
+  command.kill(SIGINT);
+  BOOST_REQUIRE(is_at("drop database%"));
+  command.kill(SIGTERM);
+  BOOST_TEST(
+      eventually([&] { return !command.is_running() || has_pending_sigterm(command.pid()); }));
+  BOOST_TEST(command.is_running());
+  sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%' "
+      "and pid <> pg_backend_pid()");
+  BOOST_TEST(command.wait().signal == SIGTERM);
+  BOOST_TEST(sql("select count(*) from pg_database where datname = '" + scratch + "'") == "0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -145,6 +145,57 @@ BOOST_AUTO_TEST_CASE(no_advice_is_given_that_would_not_help) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(condition_that_is_not_understood_is_left_out) {
+  sql("alter table cluster add region text, add state text, add disabled boolean; "
+      "update cluster set region = 'x', state = 's', disabled = id % 2 = 0; analyze cluster");
+  for (const char* condition :
+       {"cluster.region <> 'y'", "cluster.region is distinct from 'y'",
+        "(cluster.state = 'c' or cluster.disabled is null)", "cluster.disabled is not true"}) {
+    BOOST_TEST_CONTEXT(condition) {
+      define_step(
+          "select subject.id, cluster.id as cluster from subject, cluster "
+          "where cluster.account_id = subject.id and " +
+          std::string(condition));
+      BOOST_TEST(advice_that_helps() == "create index concurrently on cluster (account_id)");
+      sql("drop index cluster_account_id_idx");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_left_out_where_an_equality_leaves_many) {
+  sql("alter table account add name text; update account set name = 'n' || id % 3; "
+      "analyze account");
+  define_find("select id from account where name = 'n1' and lower(email) = 'x'");
+  require_no_advice();
+}
+
+BOOST_AUTO_TEST_CASE(scan_of_partitions_is_told_of_the_whole_table) {
+  sql("create table part (id bigint, at timestamptz, primary key (id)) partition by hash (id); "
+      "create table part_0 partition of part for values with (modulus 2, remainder 0); "
+      "create table part_1 partition of part for values with (modulus 2, remainder 1); "
+      "insert into part select n, case when n < 20 then now() end "
+      "from generate_series(1, 30000) n; analyze part");
+  define_find("select id from part where at > now() - interval '1 day'");
+  const std::string advice = advice_that_helps();
+  BOOST_TEST(advice == "create index on part (at) where at is not null");
+}
+
+BOOST_AUTO_TEST_CASE(one_index_is_advised_where_it_serves_two_statements) {
+  define("archive",
+         "-- find:\nselect id from account where id = 1;\n"
+         "-- step: a\nselect subject.id, cluster.id as c from subject, cluster "
+         "where cluster.account_id = subject.id and cluster.archived_at is null;\n"
+         "-- step: b\nselect subject.id, cluster.id as c from subject, cluster "
+         "where cluster.account_id = subject.id;\n");
+  const auto warned = warnings();
+  BOOST_TEST_REQUIRE(warned.size() == 2u);
+  for (const std::string& warning : warned) {
+    BOOST_TEST(advice_in(warning) == "create index concurrently on cluster (account_id)");
+  }
+  sql(advice_in(warned[0]));
+  BOOST_TEST(warnings() == std::vector<std::string>{}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(index_that_is_there_and_unused_is_not_advised_again) {
   sql("update account set email = case when id < 1500 then 'few' else 'many' end; "
       "create index on account (email); analyze account");

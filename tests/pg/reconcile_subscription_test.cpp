@@ -18,7 +18,8 @@ create view timeline as
 select *, lag(closed_at, 1, created_at) over by_time as before,
        lead(opened_at) over by_time as after
 from (select c.id as cluster, c.created_at, c.changed_at, c.archived_at, s.id as subscription,
-             s.opened_at, s.closed_at, (s.plan, s.size) = (c.plan, c.size) as fits
+             s.opened_at, s.closed_at,
+             (s.account_id, s.plan, s.size) = (c.account_id, c.plan, c.size) as fits
       from cluster c join subscription s on s.cluster_id = c.id
       where s.closed_at is distinct from s.opened_at) paid
 window by_time as (partition by cluster order by opened_at, subscription);
@@ -29,7 +30,7 @@ union all
 select cluster, 'wrong end' from timeline
 where after is null and closed_at is distinct from archived_at
 union all
-select cluster, 'wrong plan' from timeline
+select cluster, 'wrong account or plan' from timeline
 where not fits and (closed_at is null or closed_at > changed_at)
 union all
 select id, 'none' from cluster
@@ -50,7 +51,8 @@ struct Platform : World {
   Platform() {
     sql("create schema platform; alter database " + database + " set search_path = platform");
     sql(read_text("convergers/platform/schema.sql") + kWrong +
-        "insert into account (email, name) values ('ada@example.com', 'Ada');");
+        "insert into account (email, name) values ('ada@example.com', 'Ada'), "
+        "('bob@example.com', 'Bob');");
   }
 
   void clusters(int number) const {
@@ -175,11 +177,58 @@ BOOST_AUTO_TEST_CASE(a_subject_that_fails_harms_no_other) {
   BOOST_TEST(count("subscription where closed_at is null") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_move_to_another_account_closes_one_and_opens_one_at_that_instant) {
+  clusters(2);
+  sql("update cluster set account_id = 2, changed_at = '2020-02-01' where id = 1");
+  BOOST_TEST(reconcile() == "converged: 1 of 1 corrected, 2 changes, 0 failed");
+  BOOST_TEST(sql("select account_id, opened_at::date, closed_at::date from subscription where "
+                 "cluster_id = 1 order by opened_at") == "1|2020-01-01|2020-02-01\n2|2020-02-01|");
+  BOOST_TEST(count("wrong") == 0);
+  BOOST_TEST(reconcile() == kNothing);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_at_infinity_is_none) {
+  clusters(3);
+  sql("update cluster set archived_at = 'infinity' where id = 1;"
+      "update subscription set closed_at = 'infinity' where cluster_id = 2;"
+      "insert into cluster (account_id, name, region, plan, created_at, changed_at, archived_at) "
+      "values (1, 'd', 'eu-west-1', 'standard', '2020-01-01', '-infinity', 'infinity')");
+  BOOST_TEST(reconcile() == "converged: 1 of 1 corrected, 1 changes, 0 failed");
+  BOOST_TEST(subscriptions(4) == "standard|10|2020-01-01|");
+  BOOST_TEST(reconcile() == kNothing);
+  sql("update cluster set archived_at = '2020-03-01'");
+  BOOST_TEST(reconcile() == "converged: 4 of 4 corrected, 4 changes, 0 failed");
+  BOOST_TEST(count("wrong") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_time_that_is_infinite_fails_its_subject_alone) {
+  clusters(5);
+  sql("update cluster set created_at = '-infinity' where id = 1;"
+      "update cluster set changed_at = 'infinity' where id = 2;"
+      "update subscription set opened_at = '-infinity' where cluster_id = 3;"
+      "update cluster set created_at = 'infinity' where id = 4;"
+      "update cluster set plan = 'premium' where id = 5");
+  const auto result = run(converger);
+  BOOST_TEST(result.failed == 4);
+  BOOST_TEST(result.inconsistencies == 1);
+  BOOST_TEST(count("subscription where cluster_id = 5 and plan = 'premium'") == 1);
+  BOOST_TEST(journaled("select message from quarantine where subject = '3'") ==
+             "opened_at of subscription 3 is infinite");
+}
+
+BOOST_AUTO_TEST_CASE(a_far_end_keeps_its_microseconds) {
+  clusters(1);
+  sql("update cluster set archived_at = '9999-12-31 23:59:59.999999+00'");
+  BOOST_TEST(reconcile() == "converged: 1 of 1 corrected, 1 changes, 0 failed");
+  BOOST_TEST(count("cluster join subscription on closed_at = archived_at") == 1);
+  BOOST_TEST(reconcile() == kNothing);
+}
+
 BOOST_AUTO_TEST_CASE(statement_that_the_server_refuses_is_told_by_its_name) {
   sql("alter table subscription rename column size to gigabytes");
   postgres::Session session(connect_options());
   const auto error = error_of([&] { converger.inspect(session); });
-  BOOST_TEST(error.what() == "reconcile_subscription: find: line 6: column s.size does not exist");
+  BOOST_TEST(error.what() == "reconcile_subscription: find: line 12: column s.size does not exist");
 }
 
 /// Days of 2020 from 1 on, in any order and with any mistake.
@@ -193,6 +242,7 @@ class RandomHistories {
 
  private:
   int up_to(int most) { return std::uniform_int_distribution<int>(0, most)(random_); }
+  int account() { return up_to(3) == 0 ? 2 : 1; }
   const char* plan() { return up_to(1) == 0 ? "standard" : "premium"; }
   static std::string day(int number) {
     return fmt::format("'2020-01-01'::timestamptz + {} * interval '1 day'", number);
@@ -203,15 +253,15 @@ class RandomHistories {
     const std::string archived = up_to(1) == 0 ? "null" : day(created + up_to(30));
     std::string text = fmt::format(
         "insert into cluster (account_id, name, region, plan, created_at, changed_at, archived_at) "
-        "values (1, 'c{}', 'eu-west-1', '{}', {}, {}, {});",
-        id, plan(), day(created), day(changed), archived);
+        "values ({}, 'c{}', 'eu-west-1', '{}', {}, {}, {});",
+        account(), id, plan(), day(created), day(changed), archived);
     for (int n = up_to(4); n > 0; --n) {
       const int opened = up_to(40);
       const std::string closed = up_to(2) == 0 ? "null" : day(opened + up_to(20));
       text += fmt::format(
           "insert into subscription (account_id, cluster_id, plan, opened_at, closed_at) "
-          "values (1, {}, '{}', {}, {});",
-          id, plan(), day(opened), closed);
+          "values ({}, {}, '{}', {}, {});",
+          account(), id, plan(), day(opened), closed);
     }
     return text;
   }
@@ -233,8 +283,8 @@ BOOST_AUTO_TEST_CASE(a_thousand_random_histories_end_right) {
   BOOST_TEST(count("wrong") == 0);
   sql("create unique index on subscription (cluster_id) where closed_at is null");
   // What there was is still there, at most shorter; of clusters that were right, as it was.
-  BOOST_TEST(count("before b left join subscription s using (id, cluster_id, plan, size) "
-                   "where (tstzrange(s.opened_at, s.closed_at) <@ "
+  BOOST_TEST(count("before b left join subscription s using (id, account_id, cluster_id, plan, "
+                   "size) where (tstzrange(s.opened_at, s.closed_at) <@ "
                    "tstzrange(b.opened_at, b.closed_at)) is not true") == 0);
   BOOST_TEST(count("(table before except table subscription) s "
                    "where cluster_id not in (table wrong_before)") == 0);
@@ -242,6 +292,17 @@ BOOST_AUTO_TEST_CASE(a_thousand_random_histories_end_right) {
   BOOST_TEST(std::stoll(journaled("select sum(count) from step where outcome = 'committed'")) ==
              result.changes);
 
+  BOOST_TEST(summary(run(in_chunks)) == kNothing);
+
+  // Clusters move, with others that change as well; the trigger tells when.
+  sql("update cluster set account_id = 3 - account_id where id % 3 = 0;"
+      "update cluster set plan = 'starter', size = id where id % 5 = 0");
+  sql("truncate wrong_before; insert into wrong_before select distinct cluster from wrong");
+  BOOST_TEST(count("wrong_before") > 0);
+  const auto moved = run(in_chunks);
+  BOOST_TEST(moved.failed == 0);
+  BOOST_TEST(moved.inconsistencies == count("wrong_before"));
+  BOOST_TEST(count("wrong") == 0);
   BOOST_TEST(summary(run(in_chunks)) == kNothing);
 }
 

@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(name_that_is_unknown_is_refused_with_the_nearest) {
 BOOST_AUTO_TEST_CASE(mistake_in_a_table_is_refused_before_it_is_enabled) {
   require_refused("[convergers.reconcile_subscription]\nevery = \"soon\"\n",
                   "2:9: every is not a duration: soon",
-                  "Write numbers with units, largest first, such as 500ms, 10s or 1h30m.");
+                  "Write numbers with units, largest first, such as every = \"1h30m\".");
 }
 
 BOOST_AUTO_TEST_CASE(key_that_is_unknown_is_refused_with_the_nearest) {
@@ -131,16 +131,22 @@ BOOST_AUTO_TEST_CASE(key_that_is_unknown_is_refused_with_the_nearest) {
 
 BOOST_AUTO_TEST_CASE(value_of_the_wrong_kind_is_refused_with_its_place) {
   require_key_refused("horizon = 90", "4:11: horizon is not a duration: 90",
-                      "Write numbers with units, largest first, such as 500ms, 10s or 1h30m.");
+                      "Write numbers with units, largest first, such as horizon = \"1h30m\".");
   require_key_refused("chunk = true", "4:9: chunk is not a number from 1 to 100000: true",
-                      "Write digits only, such as chunk: 4.");
+                      "Write digits only, such as chunk = 4.");
   require_key_refused("every = 1.5",
                       "4:9: the value must be a string, a whole number, true or false",
                       "Put it in double quotes.");
   require_key_refused("every = [\"1s\", \"2s\"]", "4:1: every takes one value",
                       "Write it without brackets.");
   require_key_refused("every = \" \"", "4:9: every has no value", "Write it between the quotes.");
-  require_key_refused("horizon = [\"1d\"]\nlisten = [\"a\", \"a\"]", "5:16: listen names a twice",
+  require_key_refused("horizon = [\"1d\"]", "4:1: horizon takes one value",
+                      "Write it without brackets.");
+  require_key_refused("chunk = [4]", "4:1: chunk takes one value", "Write it without brackets.");
+  require_key_refused("limit = \"some\"",
+                      "4:9: limit is neither a count nor a percentage with a base: some",
+                      "Write a count such as limit = \"10% of at least 50\".");
+  require_key_refused("horizon = \"1d\"\nlisten = [\"a\", \"a\"]", "5:16: listen names a twice",
                       "Remove one of the two.");
 }
 

@@ -9,8 +9,8 @@
 namespace converge::convergers {
 namespace {
 
-const Offer kSmall{.plan = "standard", .size = 10};
-const Offer kLarge{.plan = "premium", .size = 10};
+const Offer kSmall{.account = 1, .plan = "standard", .size = 10};
+const Offer kLarge{.account = 1, .plan = "premium", .size = 10};
 
 Cluster alive(Offer offer, Instant created, Instant changed) {
   return {.offer = std::move(offer), .life = {.begin = created}, .changed = changed};
@@ -51,8 +51,20 @@ BOOST_AUTO_TEST_CASE(a_cluster_without_any_gets_one_from_its_creation_on) {
 BOOST_AUTO_TEST_CASE(a_change_closes_one_and_opens_one_at_that_instant) {
   BOOST_TEST(mended(alive(kLarge, 10, 30), {paid(1, kSmall, 10)}) ==
              "1:standard[10,30) | 0:premium[30,)");
-  const Offer bigger{.plan = "standard", .size = 20};
+  const Offer bigger{.account = 1, .plan = "standard", .size = 20};
   BOOST_TEST(mended(alive(bigger, 10, 30), {paid(1, kSmall, 10)}) ==
+             "1:standard[10,30) | 0:standard[30,)");
+}
+
+BOOST_AUTO_TEST_CASE(a_move_closes_one_and_a_gap_before_it_stays_with_the_old_account) {
+  Offer elsewhere = kSmall;
+  elsewhere.account = 7;
+  const Mending mending = mend(alive(elsewhere, 10, 30), {paid(1, kSmall, 10, 20)});
+  BOOST_TEST(mending.shortened.empty());
+  BOOST_REQUIRE(mending.opened.size() == 2u);
+  BOOST_TEST((mending.opened[0] == paid(0, kSmall, 20, 30)));
+  BOOST_TEST((mending.opened[1] == paid(0, elsewhere, 30)));
+  BOOST_TEST(mended(alive(elsewhere, 10, 30), {paid(1, kSmall, 10)}) ==
              "1:standard[10,30) | 0:standard[30,)");
 }
 

@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(mistakes_of_expect_are_pointed_at) {
   expect("subject 1, step s", "29: the number of changes is missing");
   expect("subject 1, step s, many changes", "31: not a number of changes: many changes");
   expect("subject 1, step s, 1 chance", "31: not a number of changes: 1 chance");
-  expect("subject 1, step s, 0 changes", "31: 0 changes is not expected, it is the rule");
+  expect("subject 1, step s, 0 changes", "31: a number of changes must be 1 or more: 0 changes");
   expect("subject 1, http s", "29: what the step sends is missing");
   expect("subject 1, exec s, ", "30: what the step sends is missing");
   check_mistake(kExpect + kExpect, "2:12: the same step of the same subject is expected twice");
