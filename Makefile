@@ -61,7 +61,8 @@ variant_coverage := -O0 -g --coverage
 
 # What `make release` makes, for others' hosts. Compiled and linked with nothing of this one's but the
 # compiler: the root directory of .ci/libraries has the C library's headers and all else. The C library
-# alone is linked dynamically. The libraries' digest is there for the record of flags, below.
+# alone is linked dynamically, and the others are named by their paths, because the linker would also
+# look among this host's. Their digest is for the record of flags, below.
 release_platforms := linux-amd64 linux-arm64
 ifneq ($(filter $(VARIANT),$(release_platforms)),)
 triplet_linux-amd64 := x86_64-linux-gnu
@@ -71,10 +72,11 @@ variant_$(VARIANT) := -O2 -fPIE -ffunction-sections -fdata-sections -fstack-prot
   -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=.
 override CXX := $(triplet_$(VARIANT))-g++ --sysroot=$(carried)
 package_cflags := -isystem $(carried)/usr/include/postgresql
-libraries := -pie -s -static-libgcc -static-libstdc++ -Wl,--gc-sections -Wl,--as-needed \
-  -Wl,-z,relro,-z,now -Wl,--build-id=sha1 -Wl,-Bstatic -lSQLiteCpp -lsqlite3 -lpqxx -lpq \
-  -lpgcommon -lpgport -lssl -lcrypto -lPocoNet -lPocoJSON -lPocoFoundation -lpcre -lz \
-  -lprometheus-cpp-core -lfmt -Wl,-Bdynamic
+carried_libraries := SQLiteCpp sqlite3 pqxx pq pgcommon pgport ssl crypto PocoNet PocoJSON \
+  PocoFoundation pcre z prometheus-cpp-core fmt
+libraries := $(carried_libraries:%=$(carried)/usr/lib/$(triplet_$(VARIANT))/lib%.a) -pie -s \
+  -static-libgcc -static-libstdc++ -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now \
+  -Wl,--build-id=sha1
 carried_digest := $(firstword $(shell cat $(carried).versions 2>/dev/null | sha256sum))
 endif
 
