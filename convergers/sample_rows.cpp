@@ -29,7 +29,7 @@ std::string sample_text(const Column& column, int number) {
   if (column.name.find("mail") != std::string::npos) return "test" + suffix + "@example.com";
   const auto length = column.type.find('(');
   const bool is_short = length != std::string::npos && column.type.find(')') - length < 3;
-  if (is_short) return std::string(1, static_cast<char>('w' + number));
+  if (is_short) return fmt::format("{}", static_cast<char>('w' + number));
   return "test" + suffix;
 }
 
