@@ -28,7 +28,7 @@ const std::string kJson =
     "POST http://h/\n--   Content-Type: application/json; charset=utf-8\n--\n--   ";
 const std::string kForm =
     "POST http://h/\n--   Content-Type: application/x-www-form-urlencoded\n--\n--   ";
-const std::string kText = "POST http://h/\n--\n--   ";
+const std::string kText = "POST http://h/\n--   Content-Type: text/plain\n--\n--   ";
 
 // The last line of a request with `{a}` being this.
 std::string body(const std::string& request, std::optional<std::string> value,
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(unknown_column_is_refused_with_its_place) {
              "/c/a.sql:4:19: http call: find returns no column a");
   BOOST_TEST(unmet("GET http://h/\n--   A: {a}", {"id"}) ==
              "/c/a.sql:5:9: http call: find returns no column a");
-  BOOST_TEST(unmet(kText + "x {a}", {"id"}) == "/c/a.sql:6:8: http call: find returns no column a");
+  BOOST_TEST(unmet(kText + "x {a}", {"id"}) == "/c/a.sql:7:8: http call: find returns no column a");
   BOOST_TEST(unmet("GET http://h/{a}") == "none");
 }
 
