@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(unknown_key_is_refused_with_its_place_and_the_nearest) {
   require_refused("[journal]\npath = \"/x\"\n", "2:1: unknown key journal.path",
                   "Known are: file, keep.");
   require_refused("colour = true\n", "1:1: unknown key colour",
-                  "Known are: convergers, daemon, database, http, journal, variables.");
+                  "Known are: convergers, daemon, database, http, journal, update, variables.");
 }
 
 BOOST_AUTO_TEST_CASE(value_of_the_wrong_kind_is_refused_with_its_place) {

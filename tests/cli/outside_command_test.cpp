@@ -15,6 +15,8 @@ namespace {
 
 using namespace converge::tests;
 
+const std::string kFound = "-- for: found\n-- repeat: 1h\n";
+
 struct OutsideCommand : Outside {
   void configure_http(const std::string& setting) {
     environment["CONVERGE_CONFIG"] =
@@ -23,7 +25,7 @@ struct OutsideCommand : Outside {
   /// That `check` refuses the section: where, why and with a hint.
   void require_refused(const std::string& section, const std::string& line_and_column,
                        const std::string& message) const {
-    const auto file = define("bad", "-- find:\nselect 1 as id;\n" + section);
+    const auto file = define("bad", "-- find:\nselect 1 as id;\n" + section + kFound);
     const auto result = call({"check", "bad"});
     BOOST_TEST_CONTEXT(result.err) {
       BOOST_TEST(result.status == 1);
@@ -54,7 +56,8 @@ BOOST_AUTO_TEST_CASE(check_refuses_what_cannot_be_sent) {
 }
 
 BOOST_AUTO_TEST_CASE(check_warns_of_a_program_that_is_not_there) {
-  const auto file = define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   /no/such {id}\n");
+  const auto file =
+      define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   /no/such {id}\n" + kFound);
   const auto result = call({"check", "bad"});
   BOOST_TEST(result.status == 0);
   BOOST_TEST(result.err == "converge: warning: " + file.string() +
@@ -62,7 +65,7 @@ BOOST_AUTO_TEST_CASE(check_warns_of_a_program_that_is_not_there) {
                                "be run\n");
   const auto plain = directory.write("plain", "#!/bin/sh\n");
   std::filesystem::permissions(plain, std::filesystem::perms{0644});
-  define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   " + plain.string() + "\n");
+  define("bad", "-- find:\nselect 1 as id;\n-- exec: a\n--   " + plain.string() + "\n" + kFound);
   BOOST_TEST(contains(call({"check", "bad", "-o", "json"}).out, "that may be run\"]"));
 }
 
@@ -190,7 +193,7 @@ BOOST_AUTO_TEST_CASE(plan_tells_what_would_be_sent_and_sends_nothing) {
   BOOST_TEST(text.status == 0);
   BOOST_TEST(contains(text.out,
                       "archive  1 (a1@example.com): archive clusters 2, revoke api keys "
-                      "1, mark 1, tell: POST ${SERVICE}/accounts/1?key=${TOKEN}\n"),
+                      "1, tell: POST ${SERVICE}/accounts/1?key=${TOKEN}, mark 1\n"),
              text.out);
   const auto json = call({"plan", "archive", "-o", "json"});
   BOOST_TEST(member(lines(json.out)[0], "planned") ==
