@@ -27,6 +27,8 @@ make = $(MAKE) --no-print-directory \
 CCACHE := $(shell command -v ccache 2>/dev/null)
 # The option is for `sudo make install` in somebody's clone, where git would refuse to look.
 COMMIT := $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# Of that commit, so that it is the same wherever the same is built.
+BUILT := $(shell git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 0)
 BUILD_NUMBER ?= 0
 
 # What `deps` installs, by the names of Debian 12; `lint` adds its tools, a release needs others.
@@ -127,8 +129,9 @@ $(BUILD)/commit: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMMIT) $(BUILD_NUMBER)' | cmp -s - $@ || echo '$(COMMIT) $(BUILD_NUMBER)' > $@
 
+version_of = -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILT=$(BUILT) -DCONVERGE_BUILD=
 $(BUILD)/src/base/version.o: $(BUILD)/commit
-$(BUILD)/src/base/version.o: version_flags = -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILD=$(BUILD_NUMBER)
+$(BUILD)/src/base/version.o: version_flags = $(version_of)$(BUILD_NUMBER)
 
 # Not includes, so -MMD does not see them.
 $(BUILD)/src/daemon/page.o: $(wildcard src/daemon/page.html src/daemon/page.css src/daemon/page.js)
@@ -158,7 +161,7 @@ release_programs := $(test_builds:%=$(BUILD)/converge-build-%)
 $(version_objects): $(BUILD)/src/base/version-%.o: src/base/version.cpp $(BUILD)/flags $(BUILD)/commit
 	@mkdir -p $(@D)
 	$(say) CXX '$< ($*)'
-	$(Q)$(compile) -DCONVERGE_COMMIT='"$(COMMIT)"' -DCONVERGE_BUILD=$* -MMD -MP -c $< -o $@
+	$(Q)$(compile) $(version_of)$* -MMD -MP -c $< -o $@
 
 $(release_programs): $(BUILD)/converge-build-%: $(BUILD)/src/main.o $(BUILD)/src/base/fault_off.o \
   $(BUILD)/src/base/version-%.o $(library)
@@ -208,7 +211,8 @@ lint: deps ## formatting, static analysis, layers, scripts, man pages
 	+$(Q)$(make) lint-now
 
 lint-now:
-	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILD=0' \
+	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILT=0 \
+	  -DCONVERGE_BUILD=0' \
 	  tests/lint
 
 format: ## put the C++ sources into the project's format

@@ -1,6 +1,7 @@
 #include "updater/update.h"
 
 #include "src/base/error.h"
+#include "src/base/version.h"
 #include "updater/host.h"
 
 #include <fmt/format.h>
@@ -99,9 +100,10 @@ Finding Updater::decided(SignedRelease release, const UpdateState& state,
   const auto& manifest = release.manifest;
   const auto known = state.floors.find(options_.channel);
   const bool gradual = manifest.rollout.percent_per_hour < kEverybody;
+  const auto built_us = manifest.build == options_.build ? manifest.built_us : 0;
   auto decision =
       decide(manifest, {.build = options_.build,
-                        .build_time_us = manifest.build == options_.build ? manifest.built_us : 0,
+                        .build_time_us = std::max(built_us, build_time_us()),
                         .channel = options_.channel,
                         .platform = this_platform(),
                         .floors = known == state.floors.end() ? Floors{} : known->second,

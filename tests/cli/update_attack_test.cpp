@@ -131,6 +131,17 @@ BOOST_AUTO_TEST_CASE(manifest_that_expired_warns_alone) {
   BOOST_TEST(installed() == 102);
 }
 
+BOOST_AUTO_TEST_CASE(clock_that_is_wrong_skips_expiry_and_says_so) {
+  offer(manifest);
+  environment["FAKETIME"] = "@2020-01-01 00:00:00";
+  environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+  environment["LD_PRELOAD"] = library("faketime/libfaketime.so.1").string();
+  const auto result = update({"--check"});
+  BOOST_TEST(result.status == 0, result.err);
+  BOOST_TEST(contains(result.err, "which is before this build was made"), result.err);
+  BOOST_TEST(contains(result.out, "102"), result.out);
+}
+
 BOOST_AUTO_TEST_CASE(numbers_that_are_none) {
   for (const char* number : {"99999999999999999999", "2147483648", "-1", "0", "1.0", "1e3",
                              "\"102\"", "true", "null", "0102"}) {
