@@ -211,8 +211,7 @@ lint: deps ## formatting, static analysis, layers, scripts, man pages
 	+$(Q)$(make) lint-now
 
 lint-now:
-	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILT=0 \
-	  -DCONVERGE_BUILD=0' \
+	$(Q)compile='-std=c++20 -I. $(package_cflags) $(warnings) -DCONVERGE_COMMIT="" -DCONVERGE_BUILT=0 -DCONVERGE_BUILD=0' \
 	  tests/lint
 
 format: ## put the C++ sources into the project's format
