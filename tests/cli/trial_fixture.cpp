@@ -113,7 +113,11 @@ bool TrialHost::runs(pid_t process, const std::string& program) const {
   const std::filesystem::path image = fmt::format("/proc/{}/exe", process);
   const auto name = std::filesystem::read_symlink(image, failure);
   if (failure || name.native().ends_with(" (deleted)")) return false;
-  return read_text(image) == read_text(built(program));
+  try {
+    return read_text(image) == read_text(built(program));
+  } catch (const std::runtime_error&) {
+    return false;  // It has ended meanwhile.
+  }
 }
 
 void TrialHost::require_passes_by(std::int64_t build) {
