@@ -122,9 +122,14 @@ class Updater {
   /// The present build has proven itself: ends its trial, and no lower build is installed from now
   /// on. False, and nothing is written, when it is not on trial.
   bool commit_trial();
-  /// Counts a start of the present build, and journals the first. The trial as it is then; nullopt
-  /// when it is not on trial.
+  /// Counts a start of the present build, durably, and journals the first. The trial as it is then;
+  /// nullopt when it is not on trial.
   std::optional<Trial> begin_trial();
+  /// Takes a start back that a person ended.
+  void end_start();
+  /// The present build has failed its trial: it is quarantined, and the previous one put back,
+  /// whatever a package manager says of the place. Nothing happens when it is not on trial.
+  void fail_trial(const std::string& why);
 
   /// Brings to its end what a process that died had begun. Whether the binary at the path was
   /// replaced by that.
@@ -145,10 +150,10 @@ class Updater {
   // What is done, under the lock.
   Installation::Lock lock() const;
   bool is_replaced() const;
+  bool is_on_trial(const UpdateState& state) const;
   bool settle_locked(UpdateState& state) const;
   void install(const Finding& finding, UpdateState& state) const;
   void put_in(const Finding& finding, const FileIdentity& expected, UpdateState& state) const;
-  void rename_in(const FileIdentity& expected) const;
   void take_back(const std::string& why, UpdateState& state) const;
   void end_taking_back(UpdateState& state, bool once) const;
   void write(const UpdateState& state) const;

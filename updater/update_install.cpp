@@ -7,16 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
+#include <functional>
 #include <sys/stat.h>
 #include <utility>
 
 namespace converge::updater {
 namespace {
-
-bool is_quarantined(const UpdateState& state, std::int64_t build) {
-  return std::any_of(state.quarantined.begin(), state.quarantined.end(),
-                     [&](const auto& entry) { return entry.build == build; });
-}
 
 void put_in_quarantine(UpdateState& state, std::int64_t build, const std::string& why) {
   if (is_quarantined(state, build)) return;
@@ -34,6 +30,15 @@ bool needs_settling(const UpdateState& state, std::int64_t build) {
   if (!state.trial) return false;
   return state.trial->build != build || state.installed_build != build ||
          is_quarantined(state, build);
+}
+
+/// In doubt, the other build is in, and only a power failure could undo that.
+void rename_over(const std::function<void()>& rename) {
+  try {
+    rename();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::in_doubt) throw;
+  }
 }
 
 Error after_the_fact(const Error& error, std::int64_t build) {
@@ -168,15 +173,6 @@ void Updater::install(const Finding& finding, UpdateState& state) const {
   put_in(finding, expected, state);
 }
 
-void Updater::rename_in(const FileIdentity& expected) const {
-  try {
-    installation_.put_in(expected);
-  } catch (const Error& error) {
-    // In doubt, the new build is in, and only a power failure could undo that.
-    if (error.kind() != ErrorKind::in_doubt) throw;
-  }
-}
-
 void Updater::put_in(const Finding& finding, const FileIdentity& expected,
                      UpdateState& state) const {
   const auto build = finding.release.manifest.build;
@@ -187,7 +183,7 @@ void Updater::put_in(const Finding& finding, const FileIdentity& expected,
   try {
     write(state);
     fault_point("update_intended");
-    rename_in(expected);
+    rename_over([&] { installation_.put_in(expected); });
   } catch (const Error&) {
     std::error_code ignored;
     std::filesystem::rename(installation_.staged(), installation_.part(), ignored);
@@ -232,7 +228,7 @@ void Updater::roll_back(const std::string& why) {
 }
 
 void Updater::take_back(const std::string& why, UpdateState& state) const {
-  if (!state.trial || state.trial->build != options_.build) {
+  if (!is_on_trial(state)) {
     state.trial = Trial{.build = options_.build,
                         .previous = state.previous_build,
                         .since_us = wall_time_us(),
@@ -241,7 +237,7 @@ void Updater::take_back(const std::string& why, UpdateState& state) const {
   put_in_quarantine(state, options_.build, why);
   write(state);
   fault_point("update_taking_back");
-  installation_.put_back();
+  rename_over([&] { installation_.put_back(); });
   fault_point("update_taken_back");
   try {
     end_taking_back(state, false);
@@ -271,14 +267,13 @@ void Updater::end_taking_back(UpdateState& state, bool once) const {
 // The trial.
 
 bool Updater::commit_trial() {
-  const auto on_trial = [&](const UpdateState& state) {
-    return state.trial && state.trial->build == options_.build &&
-           !is_quarantined(state, options_.build);
+  const auto may_stay = [&](const UpdateState& state) {
+    return is_on_trial(state) && !is_quarantined(state, options_.build);
   };
-  if (!on_trial(read_update_state(installation_.state_file()))) return false;
+  if (!may_stay(read_update_state(installation_.state_file()))) return false;
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
-  if (is_replaced() || !on_trial(state)) return false;
+  if (is_replaced() || !may_stay(state)) return false;
   settle_locked(state);
   const auto previous = state.trial->previous;
   Floors& floors = state.floors[options_.channel];
@@ -291,19 +286,38 @@ bool Updater::commit_trial() {
   return true;
 }
 
+bool Updater::is_on_trial(const UpdateState& state) const {
+  return state.trial && state.trial->build == options_.build;
+}
+
 std::optional<Trial> Updater::begin_trial() {
-  const auto known = read_update_state(installation_.state_file());
-  if (!known.trial || known.trial->build != options_.build) return std::nullopt;
+  if (!is_on_trial(read_update_state(installation_.state_file()))) return std::nullopt;
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
-  if (is_replaced() || !state.trial || state.trial->build != options_.build) return std::nullopt;
+  if (is_replaced() || !is_on_trial(state)) return std::nullopt;
   settle_locked(state);
   if (!state.trial) return std::nullopt;
-  if (++state.trial->starts == 1) {
+  ++state.trial->starts;
+  write(state);
+  fault_point("update_start_counted");
+  if (state.trial->starts == 1) {
     tell({.event = "trial", .build = options_.build, .from = state.trial->previous}, state);
   }
-  write(state);
   return state.trial;
+}
+
+void Updater::end_start() {
+  const auto lock = this->lock();
+  auto state = read_update_state(installation_.state_file());
+  if (!is_on_trial(state) || state.trial->starts == 0) return;
+  --state.trial->starts;
+  write(state);
+}
+
+void Updater::fail_trial(const std::string& why) {
+  const auto lock = this->lock();
+  auto state = read_update_state(installation_.state_file());
+  if (!is_replaced() && is_on_trial(state)) take_back(why, state);
 }
 
 }  // namespace converge::updater

@@ -12,6 +12,7 @@
 #include <Poco/JSON/Parser.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace converge::updater {
@@ -176,6 +177,11 @@ UpdateState troubled(const std::filesystem::path& path, std::string_view reason)
 }
 
 }  // namespace
+
+bool is_quarantined(const UpdateState& state, std::int64_t build) {
+  return std::any_of(state.quarantined.begin(), state.quarantined.end(),
+                     [&](const QuarantinedBuild& one) { return one.build == build; });
+}
 
 UpdateState read_update_state(const std::filesystem::path& path) {
   std::error_code ignored;

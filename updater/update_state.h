@@ -67,6 +67,8 @@ struct UpdateState {
   friend bool operator==(const UpdateState&, const UpdateState&) = default;
 };
 
+bool is_quarantined(const UpdateState& state, std::int64_t build);
+
 /// Reads the state. A missing file is an empty state; one that cannot be read or is not a state
 /// (cut, garbage, a wrong type, over 1 MiB, not a regular file) is an empty one with `trouble`.
 /// What a newer build has added is passed over. Throws nothing but for want of memory.

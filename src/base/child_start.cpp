@@ -72,22 +72,14 @@ pid_t fork_guard(int alive) {
   return child;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  std::transform(texts.begin(), texts.end(), std::back_inserter(list),
-                 [](std::string& text) { return text.data(); });
-  list.push_back(nullptr);
-  return list;
-}
-
 // All that a child needs, made before it is there: it shares our memory until it is a program.
 struct Preparations {
   explicit Preparations(const ChildStart& start)
       : places(program_places(start.arguments.front())),
         argument_texts(start.arguments),
         environment_texts(start.environment),
-        arguments(pointers(argument_texts)),
-        environment(pointers(environment_texts)),
+        arguments(exec_texts(argument_texts)),
+        environment(exec_texts(environment_texts)),
         input(start.input),
         output(start.output),
         guard(start.guard) {}
@@ -149,6 +141,14 @@ int become_program(const Preparations& preparations) {
 }
 
 }  // namespace
+
+std::vector<char*> exec_texts(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  std::transform(texts.begin(), texts.end(), std::back_inserter(list),
+                 [](std::string& text) { return text.data(); });
+  list.push_back(nullptr);
+  return list;
+}
 
 Descriptor above_standard(int number) {
   if (number < 0) fail("cannot make a pipe for a program", errno);

@@ -43,6 +43,9 @@ class ChildGuard {
   pid_t process_;
 };
 
+/// The texts as exec(3) takes arguments and environment: pointers into them, and null at the end.
+std::vector<char*> exec_texts(std::vector<std::string>& texts);
+
 /// A program to be started.
 struct ChildStart {
   std::vector<std::string> arguments;    ///< The first is the program, looked up in PATH.

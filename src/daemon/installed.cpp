@@ -28,7 +28,8 @@ bool reaches_database(const config::Config& config) {
 
 std::optional<Installed> Installed::of_this_process(const config::Config& config) {
   try {
-    return Installed(TrialRecord(updater::Installation::of_this_process(), config.journal));
+    return Installed(TrialRecord(updater::Installation::of_this_process(), config.journal,
+                                 config.update.channel));
   } catch (const Error& error) {
     log(LogLevel::warning, "a new build will not be noticed", {{"error", error.what()}});
     return std::nullopt;
@@ -40,7 +41,7 @@ bool Installed::begins_on_trial() const {
   if (!trial) return false;
   if (trial->build == build_number()) return true;
   try {
-    if (record_.drop(trial->build)) {
+    if (record_.drop()) {
       log(LogLevel::warning, "the trial of a build that is not installed is over",
           {{"build", trial->build}});
     }

@@ -1,5 +1,6 @@
 #include "src/daemon/program.h"
 
+#include "src/base/child_start.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
@@ -39,14 +40,6 @@ std::vector<std::string> arguments_of_this_process() {
   return arguments;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  std::transform(texts.begin(), texts.end(), std::back_inserter(list),
-                 [](std::string& text) { return text.data(); });
-  list.push_back(nullptr);
-  return list;
-}
-
 bool is_of_the_service(const std::string& entry) {
   return std::any_of(kOfTheService.begin(), kOfTheService.end(),
                      [&](const auto name) { return entry.starts_with(name); });
@@ -81,8 +74,8 @@ Program Program::of_this_process() {
 std::string Program::become(const std::filesystem::path& binary) const {
   auto argument_texts = arguments_;
   auto environment_texts = environment_;
-  const auto arguments = pointers(argument_texts);
-  const auto environment = pointers(environment_texts);
+  const auto arguments = exec_texts(argument_texts);
+  const auto environment = exec_texts(environment_texts);
   ::execve(binary.c_str(), arguments.data(), environment.data());
   return system_reason(errno);
 }
@@ -93,8 +86,8 @@ pid_t Program::start(const std::filesystem::path& binary, const Descriptor& sock
   std::copy_if(environment_.begin(), environment_.end(), std::back_inserter(environment_texts),
                [](const std::string& entry) { return !is_of_the_service(entry); });
   environment_texts.push_back(fmt::format("{}={}", kTrialVariable, socket.number()));
-  const auto arguments = pointers(argument_texts);
-  const auto environment = pointers(environment_texts);
+  const auto arguments = exec_texts(argument_texts);
+  const auto environment = exec_texts(environment_texts);
   const std::string complaint = std::string(words::kFailing) + "it cannot be executed";
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();

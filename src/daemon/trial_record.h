@@ -1,24 +1,28 @@
 #pragma once
 
-#include "journal/update.h"
-#include "updater/installation.h"
-#include "updater/update_state.h"
+#include "updater/update.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 namespace converge::daemon {
 
-/// The trial of the build that is installed, as the state file beside the binary has it, and as the
-/// journal tells it. All that is changed is changed under the lock of the installation; where
-/// somebody else has that for ten seconds, `Error{transient}` is thrown and nothing is changed.
+/// The trial of the build that is installed, as its guard sees it: what `updater::Updater` does,
+/// where a journal that cannot be written, which is logged, keeps nobody from going back. Where
+/// somebody else has the lock of the installation for ten seconds, `Error{transient}` is thrown and
+/// nothing is changed.
 class TrialRecord {
  public:
-  TrialRecord(updater::Installation installation, std::filesystem::path journal)
-      : installation_(std::move(installation)), journal_(std::move(journal)) {}
+  TrialRecord(updater::Installation installation, std::filesystem::path journal,
+              std::string channel)
+      : installation_(std::move(installation)),
+        journal_(std::move(journal)),
+        channel_(std::move(channel)) {}
 
   const updater::Installation& installation() const { return installation_; }
   updater::UpdateState read() const;
@@ -44,15 +48,17 @@ class TrialRecord {
   bool must_be_taken_back(std::int64_t build) const;
   /// Forgets the trial of a build that the path does not hold: a crash came before the swap, or
   /// after it was taken back. Nothing happens where this process does not run what the path holds,
-  /// or where another update is at work. Whether the trial was dropped.
-  bool drop(std::int64_t build) const;
+  /// or where another update is at work. Whether no trial is left.
+  bool drop() const;
 
  private:
-  void tell(const journal::UpdateEvent& event, const std::string& channel = {},
-            bool once = false) const;
+  updater::Updater updater(std::int64_t build, std::chrono::milliseconds lock_wait) const;
+  void tell(const updater::UpdateNote& note,
+            const std::map<std::string, updater::Floors>& seen) const;
 
   updater::Installation installation_;
   std::filesystem::path journal_;
+  std::string channel_;
 };
 
 }  // namespace converge::daemon

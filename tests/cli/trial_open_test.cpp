@@ -149,7 +149,7 @@ struct MortalGuard : OpenTrial {
 BOOST_FIXTURE_TEST_SUITE(trial_killed_anywhere, MortalGuard)
 
 BOOST_AUTO_TEST_CASE(a_healthy_build_is_kept_wherever_its_guard_dies) {
-  for (const std::string fault : {"trial_start_counted", "trial_started", "trial_committed"}) {
+  for (const std::string fault : {"update_start_counted", "trial_started", "update_committed"}) {
     BOOST_TEST_CONTEXT(fault) {
       {
         Service service(*this, kTrialSettings, {{"CONVERGE_FAULT", fault}});
@@ -168,7 +168,8 @@ BOOST_AUTO_TEST_CASE(a_healthy_build_is_kept_wherever_its_guard_dies) {
 
 BOOST_AUTO_TEST_CASE(a_build_that_failed_is_taken_back_wherever_its_guard_dies) {
   for (const std::string fault :
-       {"trial_quarantined", "update_renamed_back", "update_put_back", "trial_taken_back"}) {
+       {"update_taking_back", "update_renamed_back", "update_put_back", "update_taken_back",
+        "update_quarantined", "update_rolled_back"}) {
     BOOST_TEST_CONTEXT(fault) {
       {
         Service service(*this, kTrialSettings, {{"CONVERGE_FAULT", fault}});
