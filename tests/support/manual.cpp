@@ -1,0 +1,96 @@
+#include "tests/support/manual.h"
+
+#include "tests/support/temp_dir.h"
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+namespace converge::tests {
+
+namespace {
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+    text.replace(at, what.size(), by);
+  }
+}
+
+/// What the escapes of roff(7) that the pages use stand for.
+std::string shown(std::string text) {
+  using Pair = std::array<std::string_view, 2>;
+  for (const auto& [escape, character] :
+       {Pair{"\\(dq", "\""}, Pair{"\\-", "-"}, Pair{"\\&", ""}, Pair{"\\e", "\\"}}) {
+    replace_all(text, escape, character);
+  }
+  return text;
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(shown(word));
+  return words;
+}
+
+}  // namespace
+
+Manual::Manual(const std::string& name) {
+  const std::string sign = ".\\\" page ";
+  std::istringstream page(read_text("man/" + name));
+  std::string mark;
+  std::string heading;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with(sign)) mark = line.substr(sign.size());
+    if (line == ".Ed") {
+      inside = false;
+      mark.clear();
+    }
+    if (inside) blocks_[mark] += shown(line) + "\n";
+    inside = inside || (line.starts_with(".Bd") && !mark.empty());
+    if (line.starts_with(".Sh ") || line.starts_with(".Ss ")) heading = shown(line.substr(4));
+    if (line.starts_with(".Ss ")) subsections_.push_back(heading);
+    if (line.starts_with(".It ")) {
+      take_item(heading, line);
+    } else {
+      take_text(line);
+    }
+  }
+}
+
+void Manual::take_item(const std::string& heading, const std::string& line) {
+  const auto words = words_of(line);
+  Item item{.heading = heading, .macro = words.at(1), .names = {}, .text = {}};
+  for (auto word = words.begin() + 2; word != words.end() && *word != "No"; ++word) {
+    if (*word != ",") item.names.push_back(*word);
+  }
+  items_.push_back(std::move(item));
+}
+
+void Manual::take_text(const std::string& line) {
+  if (items_.empty() || line.starts_with(".\\\"")) return;
+  items_.back().text += shown(line) + " ";
+}
+
+std::set<std::string> Manual::items(const std::string& heading, std::string_view macro) const {
+  std::set<std::string> names;
+  for (const Item& item : items_) {
+    if (item.heading == heading && item.macro == macro) {
+      names.insert(item.names.begin(), item.names.end());
+    }
+  }
+  return names;
+}
+
+std::string Manual::text_of(const std::string& heading, std::string_view macro,
+                            const std::string& item) const {
+  const auto found = std::find_if(items_.begin(), items_.end(), [&](const Item& one) {
+    return one.heading == heading && one.macro == macro &&
+           std::find(one.names.begin(), one.names.end(), item) != one.names.end();
+  });
+  if (found == items_.end()) return {};
+  return found->text.substr(0, found->text.find(".Pp"));
+}
+
+}  // namespace converge::tests
