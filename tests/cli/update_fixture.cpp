@@ -33,11 +33,17 @@ std::string stripped(const std::filesystem::path& file) {
   return read_text(target);
 }
 
+NginxOptions nginx_options(const std::string& scheme, const Certificates& certificates) {
+  if (scheme == "http") return {};
+  certificates.sign("server", "localhost");
+  return {.certificate = certificates.file("server.pem"), .key = certificates.file("server.key")};
+}
+
 std::int64_t this_second_us() { return wall_time_us() / kSecondUs * kSecondUs; }
 
 }  // namespace
 
-UpdatedHost::UpdatedHost() {
+UpdatedHost::UpdatedHost(const std::string& scheme) : server(nginx_options(scheme, certificates)) {
   std::filesystem::create_directory(binary.parent_path());
   std::filesystem::create_directory(directory / "convergers");
   write_text(binary, program(101));
@@ -175,11 +181,12 @@ std::string UpdatedHost::status(const std::string& name) const {
 }
 
 void UpdatedHost::configure(const std::string& more, const std::string& key) const {
-  directory.write("converge.toml",
-                  "[journal]\nfile = \"" + journal.string() + "\"\n[convergers]\ndirectory = \"" +
-                      (directory / "convergers").string() + "\"\n[http]\nproxy = \"\"\n" +
-                      "[update]\nurl = \"" + server.url() + "\"\nkeys = [\"" +
-                      (key.empty() ? signer.public_key() : key) + "\"]\n" + more);
+  directory.write(
+      "converge.toml",
+      "[journal]\nfile = \"" + journal.string() + "\"\n[convergers]\ndirectory = \"" +
+          (directory / "convergers").string() + "\"\n[http]\nproxy = \"\"\nca_file = \"" +
+          certificates.file("authority.pem") + "\"\n" + "[update]\nurl = \"" + server.url() +
+          "\"\nkeys = [\"" + (key.empty() ? signer.public_key() : key) + "\"]\n" + more);
 }
 
 std::string UpdatedHost::journal_value(const std::string& query) const {

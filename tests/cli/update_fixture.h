@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/cli/fixture.h"
+#include "tests/support/certificates.h"
 #include "tests/support/minisign.h"
 #include "tests/support/nginx.h"
 #include "updater/release_manifest.h"
@@ -17,7 +18,8 @@ namespace converge::tests {
 /// key of who signs, and a server, a real nginx. It has no database: what needs one is elsewhere.
 class UpdatedHost {
  public:
-  UpdatedHost();
+  /// Of a server that speaks `http` or `https`.
+  explicit UpdatedHost(const std::string& scheme = "http");
 
   /// A stripped `converge` that says that it is that build: 101 or 102.
   static const std::string& program(int build);
@@ -56,6 +58,7 @@ class UpdatedHost {
   std::string journal_value(const std::string& query) const;
 
   TempDir directory;
+  Certificates certificates;
   Nginx server;
   Minisign signer;
   std::filesystem::path binary = directory / "bin" / "converge";
