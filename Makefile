@@ -40,6 +40,8 @@ debian_packages := g++ make pkg-config ccache git \
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
 release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake dpkg-dev \
   debian-archive-keyring
+deb-deps: debian_packages = debhelper git ccache \
+  $(shell sed -nE 's/^ ([a-z0-9+.-]+),$$/\1/p' .ci/debian/control)
 check-release-deps: debian_packages := binutils file openssl postgresql-15 qemu-user util-linux
 
 # Libraries. System headers, so that their warnings are not ours.
@@ -108,7 +110,7 @@ all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cp
   $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
 
 .PHONY: all check test check-unit check-pg check-cli check-release check-release-deps lint lint-now \
-  format bench demo deps install uninstall dist release release-deps clean help FORCE
+  format bench demo deb deb-deps deps install uninstall dist release release-deps clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -219,7 +221,7 @@ format: ## put the C++ sources into the project's format
 
 # Instant, and without root, when nothing is missing.
 deps: ## install the Debian packages that are missing
-deps release-deps check-release-deps:
+deps deb-deps release-deps check-release-deps:
 	$(Q)installed=$$(dpkg-query -Wf '$${db:Status-Status} $${Package}\n' $(debian_packages) \
 	  2>/dev/null | sed -n 's/^installed //p'); \
 	missing=$$(printf '%s\n' $(debian_packages) | grep -vxF "$$installed" | xargs); \
@@ -266,6 +268,9 @@ release: release-deps ## what is published, in build/release-bin: BUILD_NUMBER=N
 check-release: check-release-deps ## a release, started on hosts that have nothing, and made twice: BUILD_NUMBER=N
 	+$(Q)$(make) release
 	$(Q)tests/release $(BUILD_NUMBER) --again
+
+deb: deb-deps ## the Debian package of the last commit, in build/deb: BUILD_NUMBER=N
+	$(Q).ci/package $(BUILD_NUMBER)
 
 dist: ## the sources of the last commit, as build/converge-COMMIT.tar.gz
 	$(Q)mkdir -p build
