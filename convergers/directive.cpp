@@ -14,13 +14,6 @@ namespace {
 constexpr std::string_view kIndentHint =
     "A comment with a colon can be indented: put two blanks or more after the dashes.";
 
-std::vector<std::string> known_words() {
-  std::vector<std::string> words = {"operator", "find",   "step",   "http",       "exec",
-                                    "for",      "repeat", "expect", "environment"};
-  words.insert(words.end(), setting_names().begin(), setting_names().end());
-  return words;
-}
-
 bool is_known(std::string_view word, std::span<const std::string> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -36,6 +29,16 @@ void require_known(const SourceText& source, const Directive& directive,
 }
 
 }  // namespace
+
+std::span<const std::string> directive_words() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> words = {"operator", "find",   "step",   "http",       "exec",
+                                      "for",      "repeat", "expect", "environment"};
+    words.insert(words.end(), setting_names().begin(), setting_names().end());
+    return words;
+  }();
+  return all;
+}
 
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment,
                                         std::span<const std::string> words) {
@@ -65,7 +68,7 @@ std::optional<Directive> read_directive(const SourceText& source, const Token& c
 }
 
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment) {
-  return read_directive(source, comment, known_words());
+  return read_directive(source, comment, directive_words());
 }
 
 Error does_not_end(const SourceText& source, const Token& unterminated) {

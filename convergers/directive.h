@@ -20,6 +20,9 @@ struct Directive {
   std::size_t value_offset = 0;
 };
 
+/// The words of a definition's directives: the parts, what belongs to them, and the settings.
+std::span<const std::string> directive_words();
+
 /// What `comment`, a line comment of `source`, says; nullopt when it is for people. Throws the
 /// source's error for a word that is unknown.
 std::optional<Directive> read_directive(const SourceText& source, const Token& comment);

@@ -62,7 +62,10 @@ Manual::Manual(const std::string& name) {
 void Manual::take_item(const std::string& heading, const std::string& line) {
   const auto words = words_of(line);
   Item item{.heading = heading, .macro = words.at(1), .names = {}, .text = {}};
-  for (auto word = words.begin() + 2; word != words.end() && *word != "No"; ++word) {
+  if (item.macro == "Ql") item.names.push_back(shown(line.substr(line.find("Ql ") + 3)));
+  const auto ends_names = [](const std::string& word) { return word == "No" || word == ":"; };
+  for (auto word = words.begin() + 2; item.macro != "Ql" && word != words.end(); ++word) {
+    if (ends_names(*word)) break;
     if (*word != ",") item.names.push_back(*word);
   }
   items_.push_back(std::move(item));

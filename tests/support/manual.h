@@ -20,7 +20,8 @@ class Manual {
   const std::map<std::string, std::string>& blocks() const { return blocks_; }
 
   /// What the items of lists below the heading (of a section or a subsection) that begin with the
-  /// macro, such as `Va`, are called: several when the item names several.
+  /// macro, such as `Va`, are called: several when the item names several. One with
+  /// `Ql` is the whole line.
   std::set<std::string> items(const std::string& heading, std::string_view macro) const;
   /// The first paragraph of the text of one of them: its lines, with blanks between. Empty when
   /// there is no such item.
