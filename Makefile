@@ -36,10 +36,10 @@ debian_packages := g++ make pkg-config ccache git \
   libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
   libtomlplusplus-dev libssl-dev libboost-test-dev prometheus-cpp-dev \
   postgresql-15 postgresql-client-15 sqlite3 python3 util-linux procps prometheus chromium systemd \
-  faketime curl openssl nginx-light minisign
-lint: debian_packages += clang-format clang-tidy cppcheck shellcheck mandoc
+  faketime curl openssl nginx-light minisign mandoc
+lint: debian_packages += clang-format clang-tidy cppcheck shellcheck
 release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake dpkg-dev \
-  debian-archive-keyring
+  debian-archive-keyring mandoc
 deb-deps: debian_packages = debhelper git ccache \
   $(shell sed -nE 's/^ ([a-z0-9+.-]+),$$/\1/p' .ci/debian/control)
 check-release-deps: debian_packages := binutils file openssl postgresql-15 qemu-user util-linux
@@ -104,7 +104,8 @@ support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support
 state_machine_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/state_machine/*.cpp)))
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
 pages := $(sort $(wildcard man/*.[1-8]))
-units := $(sort $(wildcard src/daemon/*.service src/daemon/*.timer))
+host_files := $(sort $(wildcard src/host/*))
+units := $(filter %.service %.timer,$(host_files))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
@@ -138,12 +139,27 @@ $(BUILD)/src/base/version.o: version_flags = $(version_of)$(BUILD_NUMBER)
 # Not includes, so -MMD does not see them.
 $(BUILD)/src/daemon/page.o: $(wildcard src/daemon/page.html src/daemon/page.css src/daemon/page.js)
 
+# What the binary carries, in one file: a line with name and size before each. Always looked at, because
+# a file may be gone. Without -I os=, mandoc would name the kernel of this host.
+$(BUILD)/text/%: man/%
+	@mkdir -p $(@D)
+	$(Q)mandoc -T utf8 -O width=78 -I os=Converge $< > $@
+
+$(BUILD)/embedded: $(pages) $(pages:man/%=$(BUILD)/text/%) $(host_files) $(bundled) FORCE
+	@for file in $(filter-out FORCE,$^); do \
+	  name=$${file#$(BUILD)/}; echo "$${name#src/} $$(($$(wc -c < $$file)))"; cat $$file; \
+	done > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/src/cli/embedded.o: $(BUILD)/embedded
+$(BUILD)/src/cli/embedded.o: embedded_flags := -I$(BUILD)
+
 $(BUILD)/tests/%.o: test_flags := -DBOOST_TEST_DYN_LINK=
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(say) CXX $<
-	$(Q)$(compile) $(version_flags) $(test_flags) -MMD -MP -c $< -o $@
+	$(Q)$(compile) $(version_flags) $(embedded_flags) $(test_flags) -MMD -MP -c $< -o $@
 
 $(library): $(objects)
 	$(say) AR $@
