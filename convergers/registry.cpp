@@ -38,7 +38,7 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
   if (error) {
     throw Error(ErrorKind::usage,
                 fmt::format("cannot read the directory of convergers {}: {}", directory.string(),
-                            error.message()),
+                            system_reason(error.value())),
                 "Name it with --convergers DIR, CONVERGE_CONVERGERS, or `directory` under "
                 "[convergers] in the configuration.");
   }

@@ -1,8 +1,9 @@
 #include "src/base/error.h"
-#include "src/base/text.h"
 #include "src/base/version.h"
 #include "src/cli/command.h"
+#include "src/cli/help_text.h"
 #include "src/cli/output.h"
+#include "src/cli/usage.h"
 
 #include <fmt/core.h>
 
@@ -38,17 +39,18 @@ constexpr std::array kCommands = {
             "Each table that refers to TABLE, directly or through others, and bears the same\n"
             "column gets a step. The files are for a person to read and change.",
             define_new},
-    Command{
-        "test", "run the tests of convergers; changes nothing",
-        "  converge test                         all of the convergers directory\n"
-        "  converge test archive_account.test.sql\n"
-        "  converge test --scratch convergers/*.test.sql -o tap\n\n"
-        "Each case runs its statements and the converger, twice, in one transaction that is\n"
-        "always rolled back. Until then it has the locks that its statements take, and what\n"
-        "else is in the database is found too: use a database without traffic and data, or\n"
-        "--scratch. Steps outside the database send nothing; what they would send is compared.\n"
-        "Exit status: 0 all passed; 1 a case failed; 2 a file has a mistake, nothing was run.",
-        define_test},
+    Command{"test", "run the tests of convergers; changes nothing",
+            "  converge test                         all of the convergers directory\n"
+            "  converge test archive_account.test.sql\n"
+            "  converge test --scratch convergers/*.test.sql -o tap\n\n"
+            "Each case runs its statements and the converger, twice, in one transaction\n"
+            "that is always rolled back. Until then it has the locks that its statements\n"
+            "take, and what else is in the database is found too: use a database without\n"
+            "traffic and data, or --scratch. Steps outside the database send nothing; what\n"
+            "they would send is compared.\n"
+            "Exit status: 0 all passed; 1 a case failed; 2 a file has a mistake, nothing\n"
+            "was run.",
+            define_test},
     Command{"list", "list the convergers: schedule, state, last pass, last correction",
             "  converge list\n"
             "  converge list -o json",
@@ -59,22 +61,22 @@ constexpr std::array kCommands = {
             "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
             "  converge release archive_account                    go on, within the limit",
             define_release},
-    Command{
-        "status", "tell what is wrong and who has to see to it, and what the daemon does",
-        "  converge status\n"
-        "  converge status -o json | jq .\n\n"
-        "Works from the journal, and asks the daemon of this journal when it runs. Exits with 1\n"
-        "when something needs a person: a converger that is held, failing, silent or broken, has\n"
-        "subjects in quarantine, or owes steps outside the database for longer than a pass should\n"
-        "take to carry them out; a daemon that is in trouble or does not answer.",
-        define_status},
+    Command{"status", "tell what is wrong and who has to see to it, and what the daemon does",
+            "  converge status\n"
+            "  converge status -o json | jq .\n\n"
+            "Works from the journal, and asks the daemon of this journal when it runs.\n"
+            "Exits with 1 when something needs a person: a converger that is held, failing,\n"
+            "silent or broken, has subjects in quarantine, or owes steps outside the\n"
+            "database for longer than a pass should take to carry them out; a daemon that\n"
+            "is in trouble or does not answer.",
+            define_status},
     Command{"pause", "stop a converger, or all, before its next pass",
             "  converge pause archive_account --reason 'billing is being migrated' --for 2h\n"
             "  converge pause --all --reason 'restoring a backup'\n\n"
-            "A pass that runs already goes on to its end. The pause is kept in the journal, holds\n"
-            "for all who use that journal, and survives a restart of the daemon. Other hosts\n"
-            "that work on the same database are kept from it only while a daemon with that\n"
-            "journal runs.",
+            "A pass that runs already goes on to its end. The pause is kept in the journal,\n"
+            "holds for all who use that journal, and survives a restart of the daemon.\n"
+            "Other hosts that work on the same database are kept from it only while a\n"
+            "daemon with that journal runs.",
             define_pause},
     Command{"resume", "let go on what was paused",
             "  converge resume archive_account\n"
@@ -84,17 +86,17 @@ constexpr std::array kCommands = {
             "  converge retry archive_account 42\n"
             "  converge retry archive_account --all",
             define_retry},
-    Command{
-        "stats", "count what was corrected and what failed, and draw it over time",
-        "  converge stats                        the last seven days\n"
-        "  converge stats --since -90d --converger archive_account\n"
-        "  converge stats --since yesterday --until today -o json | jq .\n\n"
-        "A pass that only looked leaves no entry in the journal and is in no count: passes are\n"
-        "those that corrected something, failed or were stopped. An inconsistency counts as\n"
-        "corrected when its transaction is known to be committed. Failures are those of single\n"
-        "subjects, and passes that broke off. The time of the slowest pass stands before its id,\n"
-        "which is what an entry of the journal calls `pass`.",
-        define_stats},
+    Command{"stats", "count what was corrected and what failed, and draw it over time",
+            "  converge stats                        the last seven days\n"
+            "  converge stats --since -90d --converger archive_account\n"
+            "  converge stats --since yesterday --until today -o json | jq .\n\n"
+            "A pass that only looked leaves no entry in the journal and is in no count:\n"
+            "passes are those that corrected something, failed or were stopped. An\n"
+            "inconsistency counts as corrected when its transaction is known to be\n"
+            "committed. Failures are those of single subjects, and passes that broke off.\n"
+            "The time of the slowest pass stands before its id, which is what an entry of\n"
+            "the journal calls `pass`.",
+            define_stats},
     Command{"journal", "read the journal: what was corrected, when, by whom",
             "  converge journal\n"
             "  converge journal -n 100 --converger archive_account --subject 42\n"
@@ -106,17 +108,19 @@ constexpr std::array kCommands = {
             "  converge why alice@example.com --definition   also the very text that acted\n"
             "  converge why 42 --converger archive_account -o json",
             define_why},
-    Command{
-        "publish", "lay out and sign a release, and say what a channel offers",
-        "  converge publish /srv/converge --build 123 --channel canary --key release.key \\\n"
-        "      build/release/converge\n"
-        "  converge publish promote /srv/converge --from canary --to stable --key release.key\n"
-        "  converge publish withdraw /srv/converge --channel stable --build 123 --key release.key\n"
-        "  converge publish resign https://releases.example.com/converge --channel stable \\\n"
-        "      --key release.key\n\n"
-        "A number is never used twice; a command that was interrupted is finished by the same\n"
-        "command. Nothing is named before it is there, and all is read back as a host does.",
-        define_publish},
+    Command{"publish", "lay out and sign a release, and say what a channel offers",
+            "  converge publish /srv/converge --build 123 --channel canary \\\n"
+            "      --key release.key build/release/converge\n"
+            "  converge publish promote /srv/converge --from canary --to stable \\\n"
+            "      --key release.key\n"
+            "  converge publish withdraw /srv/converge --channel stable --build 123 \\\n"
+            "      --key release.key\n"
+            "  converge publish resign https://releases.example.com/converge \\\n"
+            "      --channel stable --key release.key\n\n"
+            "A number is never used twice; a command that was interrupted is finished by\n"
+            "the same command. Nothing is named before it is there, and all is read back as\n"
+            "a host does.",
+            define_publish},
     Command{"update", "install the newest build for this host, or put the one before back",
             "  converge update                       what the channel offers this host\n"
             "  converge update --check --exit-code   4: there is something\n"
@@ -124,18 +128,20 @@ constexpr std::array kCommands = {
             "  converge update --rollback\n"
             "  converge update --status -o json | jq .\n\n"
             "[update] in the configuration names the server and the keys that releases are\n"
-            "verified with. A new build is tried before it is put in, is then on trial, and the\n"
-            "one before is put back when it fails.\n"
+            "verified with. A new build is tried before it is put in, is then on trial, and\n"
+            "the one before is put back when it fails.\n"
             "Exit status: 75 another update is at work.",
             define_update},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"
-            "SIGTERM and SIGINT let chunks, requests and programs in flight end, each within its\n"
-            "`timeout`; a second one ends the process at once, with its programs, and the next\n"
-            "command that acts settles what they had begun. SIGHUP reads the configuration\n"
-            "and the definitions again; a broken file leaves its last good version in force.\n"
-            "Exit status 70: something did not come back, and the service manager should restart.",
+            "SIGTERM and SIGINT let chunks, requests and programs in flight end, each\n"
+            "within its `timeout`; a second one ends the process at once, with its\n"
+            "programs, and the next command that acts settles what they had begun. SIGHUP\n"
+            "reads the configuration and the definitions again; a broken file leaves its\n"
+            "last good version in force.\n"
+            "Exit status 70: something did not come back, and the service manager should\n"
+            "restart.",
             define_daemon},
 };
 
@@ -165,35 +171,16 @@ void add_common_options(CLI::App& app, Common& common) {
   group->add_flag("-v,--verbose", common.verbose, "print more");
 }
 
-/// The first argument that is no option, where it is not the name of a command.
-void require_known_command(int argc, char** argv) {
-  const std::vector<std::string> with_value = {
-      "--config", "--database", "--convergers", "--journal", "--output", "--color", "-o"};
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (std::find(with_value.begin(), with_value.end(), argument) != with_value.end()) {
-      ++i;
-      continue;
-    }
-    if (argument.starts_with('-')) continue;
-    std::vector<std::string> names;
-    for (const Command& command : kCommands) names.emplace_back(command.name);
-    if (std::find(names.begin(), names.end(), argument) != names.end()) return;
-    const auto near = nearest(argument, names);
-    throw Error(ErrorKind::usage, fmt::format("there is no command {}", printable(argument)),
-                near ? fmt::format("Did you mean `converge {}`?", *near)
-                     : std::string("`converge --help` lists them."));
-  }
-}
-
 int dispatch(int argc, char** argv, const Services& services) {
   Common common{.services = services};
   CLI::App app(
-      "Converge keeps pushing the state of a PostgreSQL database in the right direction,\n"
-      "and keeps a journal of every step.",
+      "Converge keeps pushing the state of a PostgreSQL database in the right\n"
+      "direction, and keeps a journal of every step.",
       "converge");
-  app.set_version_flag(
-      "--version", fmt::format("converge build {} (commit {})", build_number(), build_commit()));
+  app.set_version_flag("--version",
+                       fmt::format("converge build {} (commit {})", build_number(), build_commit()),
+                       "print the build and the commit it was made from");
+  app.formatter(help_formatter());  // Before the commands, which take it from here.
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_flag("-h,--help", "print this help");
@@ -204,10 +191,9 @@ int dispatch(int argc, char** argv, const Services& services) {
       "  converge run archive_account   one pass\n"
       "  converge journal               what was done\n\n"
       "`converge COMMAND --help` shows the options and examples of a command.\n\n"
-      "Exit status: 0 done; 1 something failed; 2 usage or configuration, nothing attempted;\n"
-      "3 a limit or a person stopped a pass; 4 with --exit-code, there are (or were) "
-      "inconsistencies;\n"
-      "75 another pass has the lock.");
+      "Exit status: 0 done; 1 something failed; 2 usage or configuration, nothing\n"
+      "attempted; 3 a limit or a person stopped a pass; 4 with --exit-code, there are\n"
+      "(or were) inconsistencies; 75 another pass has the lock.");
   add_common_options(app, common);
 
   std::map<const CLI::App*, std::function<int()>> actions;
@@ -217,13 +203,13 @@ int dispatch(int argc, char** argv, const Services& services) {
                             command.examples));
     actions[sub] = command.define(*sub, common);
   }
-  require_known_command(argc, argv);
+  require_known_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorKind::usage, error.what(), "`converge --help` shows how to use it.");
+    throw usage_error(app, error);
   }
   use_color(common.color);
   return actions.at(app.get_subcommands().front())();

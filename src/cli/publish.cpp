@@ -265,7 +265,7 @@ Subcommand add_action(CLI::App& parent, std::vector<PublishAction>& actions, con
   add_signing_options(*sub.app, *sub.request);
   sub.app->get_option("--key")->required();
   sub.app->footer("\nExamples:\n  converge publish " + name + " /srv/converge " + example +
-                  " --key release.key");
+                  " \\\n      --key release.key");
   const char* channel = name == "promote" ? "--to" : "--channel";
   sub.app->add_option(channel, sub.request->channel, "such as stable")
       ->type_name("NAME")

@@ -1,8 +1,11 @@
 #include "tests/cli/fixture.h"
+#include "tests/support/offered.h"
 
 #include <boost/test/unit_test.hpp>
 
+#include <iterator>
 #include <regex>
+#include <sstream>
 
 namespace {
 
@@ -83,6 +86,40 @@ BOOST_AUTO_TEST_CASE(unknown_command_suggests_the_nearest) {
   require_usage_error({"\x1b[31m"}, "there is no command \\x1b[31m", "`converge --help`");
 }
 
+BOOST_AUTO_TEST_CASE(unknown_option_suggests_the_nearest) {
+  require_usage_error({"run", "--sbject", "3"}, "converge run has no option --sbject",
+                      "Did you mean --subject?");
+  require_usage_error({"run", "--sub", "3"}, "no option --sub", "Did you mean --subject?");
+  require_usage_error({"list", "--databse", "x"}, "no option --databse", "mean --database?");
+  require_usage_error({"--databse", "x", "list"}, "converge has no option --databse",
+                      "Did you mean --database?");
+  require_usage_error({"--jurnal=x", "list"}, "converge has no option --jurnal", "--journal?");
+  // What is wrong comes before what is missing because of it.
+  require_usage_error({"pause", "x", "--resaon", "y"}, "pause has no option --resaon",
+                      "Did you mean --reason?");
+  require_usage_error({"list", "-x"}, "converge list has no option -x", "`converge list --help`");
+  require_usage_error({"run", "--\x1b[31m"}, "no option --\\x1b[31m", "`converge run --help`");
+}
+
+BOOST_AUTO_TEST_CASE(unexpected_argument_is_named_with_the_help_of_its_command) {
+  require_usage_error({"show", "a", "b"}, "converge show does not take b", "converge show --help");
+  require_usage_error({"journal", "verfy"}, "there is no command verfy",
+                      "Did you mean `converge journal verify`?");
+  require_usage_error({"list", ""}, "converge list does not take an empty argument", "--help");
+}
+
+BOOST_AUTO_TEST_CASE(help_of_every_command_fits_into_80_columns) {
+  for (const auto& [command, options] : offered_options(binary)) {
+    Words words = {"--help"};
+    std::istringstream names(command);
+    words.insert(words.begin(), std::istream_iterator<std::string>(names), {});
+    for (const auto& line : lines(call(words).out)) {
+      BOOST_TEST(line.size() <= 80u, command << ": " << line);
+      BOOST_TEST(!line.ends_with(' '), command << ": " << line);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(usage_errors_of_every_command_exit_2_with_a_hint) {
   define("archive", archiver(""));
   for (const auto& command : kCommands) {
@@ -97,11 +134,14 @@ BOOST_AUTO_TEST_CASE(usage_errors_of_every_command_exit_2_with_a_hint) {
     wrong({"--color", "perhaps"}, "perhaps");
     wrong({"--database"}, "--database");
   }
-  require_usage_error({}, "A subcommand is required", "--help");
+  require_usage_error({}, "no command was given", "`converge --help` lists them");
   require_usage_error({"show"}, "NAME is required", "--help");
   require_usage_error({"release"}, "NAME is required", "--help");
   require_usage_error({"run", "--wait", "soon"}, "soon is not a duration", "--help");
-  require_usage_error({"run", "--subject"}, "--subject", "--help");
+  require_usage_error({"run", "--subject"}, "--subject needs a KEY", "`converge run --help`");
+  require_usage_error({"update", "--to", "0"}, "--to: 0 is no number from 1 to", "update --help");
+  require_usage_error({"journal", "settle", "x", "committed", "--reason", "y"},
+                      "TXN: x cannot be read", "`converge journal settle --help`");
   for (const char* command : {"run", "plan"}) {
     require_usage_error({command, "--subject", "1"}, "--subject needs one NAME",
                         "`converge run NAME --subject KEY`");
