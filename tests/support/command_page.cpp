@@ -66,12 +66,17 @@ void add_options(CommandPage::Names& options, const std::vector<std::string>& wo
   }
 }
 
+const std::string kFile = ".\\\" file ";
+const std::string kPage = ".\\\" page ";
+
 /// Reads a page line by line.
 class PageReader {
  public:
   explicit PageReader(const std::filesystem::path& file) { page_.file = file; }
 
   void take(const std::string& line) {
+    if (line.starts_with(kFile)) file_ = line.substr(kFile.size());
+    if (line.starts_with(kPage)) is_used_ = true;
     if (line.starts_with(".Sh ")) {
       section_ = line.substr(4);
       subsection_.clear();
@@ -110,17 +115,39 @@ class PageReader {
 
   void take_example(const std::string& line) {
     const std::string display = ".Dl ";
-    if (line.starts_with(".Bd -literal")) is_literal_ = true;
-    if (line == ".Ed") is_literal_ = false;
-    const bool is_display = line.starts_with(display);
-    if (!is_literal_ && !is_display) return;
-    const std::string text = shown(is_display ? line.substr(display.size()) : line);
+    if (line.starts_with(display)) {
+      begin_block();
+      take_shown(shown(line.substr(display.size())));
+      end_block();
+    } else if (line.starts_with(".Bd -literal")) {
+      begin_block();
+      is_literal_ = true;
+    } else if (line == ".Ed") {
+      end_block();
+    } else if (is_literal_) {
+      take_shown(shown(line));
+    }
+  }
+
+  void begin_block() { before_ = page_.examples.size(); }
+
+  void take_shown(const std::string& text) {
     auto& typed = page_.examples;
-    if (text.starts_with("$ ") || text.starts_with("# ")) {
+    if (!file_.empty()) {
+      page_.example_files[file_] += text + "\n";
+    } else if (text.starts_with("$ ") || text.starts_with("# ")) {
       typed.push_back(text);
-    } else if (!typed.empty() && typed.back().ends_with('\\')) {
+    } else if (typed.size() > before_ && typed.back().ends_with('\\')) {
       typed.back() += "\n" + text;
     }
+  }
+
+  void end_block() {
+    const bool is_of_use = !file_.empty() || is_used_ || page_.examples.size() > before_;
+    if (!is_of_use) ++page_.unmarked_examples;
+    is_literal_ = false;
+    is_used_ = false;
+    file_.clear();
   }
 
   static void add(CommandPage::Names& names, const std::vector<std::string>& more) {
@@ -131,7 +158,10 @@ class PageReader {
   std::string section_;
   std::string subsection_;
   std::string command_;
-  bool is_literal_ = false;
+  std::string file_;         ///< That the block to come, or this one, is.
+  std::size_t before_ = 0;   ///< Commands before this block.
+  bool is_used_ = false;     ///< By another test.
+  bool is_literal_ = false;  ///< Within a block.
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace converge::tests {
 /// - EXIT STATUS has an item for each; ENVIRONMENT one with `.Ev`.
 /// - JSON has each member as a `.Va`, below `.Ss` where commands or objects differ.
 /// - EXAMPLES has literal text; a line that begins with `$ `, or `# ` for root, is typed, and those
-///   that follow a backslash at the end of it belong to it.
+///   that follow a backslash at the end of it belong to it. A block behind the comment `file NAME`
+///   is that file; one behind the comment `page NAME` is used by a test of the page itself.
 struct CommandPage {
   using Names = std::set<std::string>;
 
@@ -26,8 +27,10 @@ struct CommandPage {
   Names explained;                       ///< Options that have an item.
   Names statuses;
   Names environment;
-  std::map<std::string, Names> json;  ///< By subsection, or an empty name: members.
-  std::vector<std::string> examples;  ///< Commands, each with its prompt.
+  std::map<std::string, Names> json;                 ///< By subsection, or an empty name: members.
+  std::vector<std::string> examples;                 ///< Commands, each with its prompt.
+  std::map<std::string, std::string> example_files;  ///< By name, their text.
+  int unmarked_examples = 0;                         ///< Blocks that nothing can be made of.
 };
 
 CommandPage read_command_page(const std::filesystem::path& file);
