@@ -61,7 +61,7 @@ constexpr std::array kCommands = {
             "  converge release archive_account 1f0c9a7be2d34455   exactly that set, once\n"
             "  converge release archive_account                    go on, within the limit",
             define_release},
-    Command{"status", "tell what is wrong and who has to see to it, and what the daemon does",
+    Command{"status", "tell what is wrong, who has to see to it, and what the daemon does",
             "  converge status\n"
             "  converge status -o json | jq .\n\n"
             "Works from the journal, and asks the daemon of this journal when it runs.\n"
@@ -103,7 +103,7 @@ constexpr std::array kCommands = {
             "  converge journal -o json | jq .\n"
             "  converge journal verify",
             define_journal},
-    Command{"why", "tell one subject's story: who changed it, when, why, and how it ended",
+    Command{"why", "tell one subject's story: who changed it, when, why, how it ended",
             "  converge why 42\n"
             "  converge why alice@example.com --definition   also the very text that acted\n"
             "  converge why 42 --converger archive_account -o json",
@@ -143,6 +143,13 @@ constexpr std::array kCommands = {
             "Exit status 70: something did not come back, and the service manager should\n"
             "restart.",
             define_daemon},
+    Command{"help", "show a page of the manual, or list them; needs nothing installed",
+            "  converge help                         what there is to read\n"
+            "  converge help run\n"
+            "  converge help journal verify\n"
+            "  converge help sql                     the file that defines a converger\n"
+            "  converge help recovery | grep -A9 unknown",
+            define_help},
 };
 
 void add_common_options(CLI::App& app, Common& common) {

@@ -14,6 +14,9 @@ class Pager {
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
 
+  /// Whether there is one.
+  bool is_active() const { return process_ > 0; }
+
  private:
   pid_t process_ = -1;
 };
