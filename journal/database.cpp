@@ -41,6 +41,12 @@ void require_writable(const std::filesystem::path& file) {
   }
 }
 
+/// Nobody asks how much memory SQLite has, and counting it takes a lock at each allocation.
+/// Refused, and slower, where SQLite is at work in this process already.
+void count_no_memory() {
+  [[maybe_unused]] static const int answer = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /// Without this, the last connection to close would delete the WAL, and then a reader that may not
 /// write the directory could not open the journal.
 void keep_wal_on_close(SQLite::Database& database) {
@@ -83,6 +89,7 @@ void require_ours(const std::filesystem::path& file, SQLite::Database& database,
 }
 
 std::unique_ptr<SQLite::Database> open_read_only(const std::string& name, int flags) {
+  count_no_memory();
   auto database = std::make_unique<SQLite::Database>(
       name, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | flags, kBusyTimeoutMs);
   keep_wal_on_close(*database);
@@ -159,6 +166,7 @@ OpenedDatabase open_for_writing(const std::filesystem::path& file) {
     create_private_file(file);
   }
   require_writable(file);
+  count_no_memory();
   OpenedDatabase opened;
   opened.database = std::make_unique<SQLite::Database>(
       file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);

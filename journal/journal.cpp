@@ -106,7 +106,7 @@ std::int64_t Journal::append_pending(PassId& pass, const DefinitionId& definitio
       entry.label = found->label;
       entry.count = found->count;
       entry.detail = found->detail;
-      writer.append(entry, now_us);
+      writer.append_with_others(entry, now_us);
       if (found->planned) {
         insert_owed(implementation_->session_.prepared(kInsertOwed), owed_by(*found, entry));
       }

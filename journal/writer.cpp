@@ -8,9 +8,21 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace converge::journal {
 namespace {
+
+constexpr int kColumns = 14;
+/// A third of what a row costs alone is beginning and ending its statement; more rows gain no more.
+constexpr std::size_t kRowsTogether = 32;
+
+std::string insert_sql(std::size_t rows) {
+  constexpr std::string_view kRow = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+  std::string sql = "insert into entry values ";
+  for (std::size_t row = 0; row < rows; ++row) sql.append(row == 0 ? "" : ",").append(kRow);
+  return sql;
+}
 
 void run(SQLite::Statement& statement) {
   statement.tryReset();  // After a failure the statement is still as it was then.
@@ -87,7 +99,7 @@ Writer::Writer(SQLite::Database& database, std::string actor, const DefinitionTe
       write_chain_(database,
                    "update chain set head_seq = ?, head_hash = ?, block_first_seq = ?,"
                    " block_min_us = ?, block_max_us = ?"),
-      insert_(database, "insert into entry values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
+      insert_(database, insert_sql(1)),
       add_unsettled_(database, "insert into unsettled values (?)"),
       drop_unsettled_(database, "delete from unsettled where seq = ?"),
       drop_owed_(database, "delete from owed where txn = ?"),
@@ -100,6 +112,7 @@ Writer::Writer(SQLite::Database& database, std::string actor, const DefinitionTe
 }
 
 void Writer::begin() {
+  waiting_ = 0;  // What was not written before a rollback.
   run(begin_);
   read_chain_.tryReset();
   if (!read_chain_.executeStep()) {
@@ -120,6 +133,7 @@ void Writer::begin() {
 }
 
 void Writer::commit() {
+  insert_together();
   if (head_seq_ != begun_at_seq_) {
     if (head_seq_ - block_first_seq_ + 1 >= kBlockEntries) {
       seal_block();
@@ -145,45 +159,75 @@ void Writer::rollback() {
 
 std::int64_t Writer::append(const Entry& entry, std::int64_t time_us,
                             const std::optional<Digest>& detail_sha) {
-  auto digest = detail_sha;
-  if (entry.detail && !digest) {
-    digest = sha_.update(*entry.detail).finish();
-  }
-  insert(entry, time_us, digest);
-  ++head_seq_;
-  block_times_us_ = block_times_us_ ? std::pair(std::min(block_times_us_->first, time_us),
-                                                std::max(block_times_us_->second, time_us))
-                                    : std::pair(time_us, time_us);
-  keep_unsettled(entry, head_seq_);
-  return head_seq_;
+  insert_together();
+  const Row row = extend(entry, time_us, detail_sha);
+  bind_row(insert_, 0, entry, row);
+  run(insert_);
+  keep_unsettled(entry, row.seq);
+  return row.seq;
 }
 
-void Writer::insert(const Entry& entry, std::int64_t time_us,
-                    const std::optional<Digest>& detail_sha) {
+void Writer::append_with_others(const Entry& entry, std::int64_t time_us) {
+  if (together_.empty()) together_.resize(kRowsTogether);
+  auto& [kept, row] = together_[waiting_];
+  kept = entry;
+  row = extend(kept, time_us, std::nullopt);
+  if (++waiting_ == kRowsTogether) insert_together();
+}
+
+void Writer::insert_together() {
+  const auto count = std::exchange(waiting_, 0);
+  if (count == kRowsTogether) {
+    if (!insert_together_) insert_together_.emplace(database_, insert_sql(kRowsTogether));
+    for (std::size_t place = 0; place < count; ++place) {
+      bind_row(*insert_together_, place, together_[place].first, together_[place].second);
+    }
+    run(*insert_together_);
+    return;
+  }
+  for (std::size_t place = 0; place < count; ++place) {
+    bind_row(insert_, 0, together_[place].first, together_[place].second);
+    run(insert_);
+  }
+}
+
+Writer::Row Writer::extend(const Entry& entry, std::int64_t time_us,
+                           const std::optional<Digest>& detail_sha) {
+  Row row{
+      .seq = next_seq(), .time_us = time_us, .actor = number_of_actor(), .detail_sha = detail_sha};
+  if (entry.definition) row.definition = number_of_definition(*entry.definition, time_us);
+  if (entry.detail && !row.detail_sha) row.detail_sha = sha_.update(*entry.detail).finish();
   auto fields = fields_of(entry);
-  fields.seq = next_seq();
+  fields.seq = row.seq;
   fields.time_us = time_us;
   fields.actor = actor_;
   fields.build = build_;
-  fields.detail_sha = detail_sha ? std::optional(bytes_of(*detail_sha)) : std::nullopt;
-  insert_.bind(1, fields.seq);
-  insert_.bind(2, time_us);
-  insert_.bind(3, static_cast<std::int64_t>(entry.kind));
-  bind_value(insert_, 4, entry.pass);
-  bind_value(insert_, 5,
-             entry.definition ? std::optional(number_of_definition(*entry.definition, time_us))
-                              : std::nullopt);
-  insert_.bind(6, number_of_actor());
-  bind_value(insert_, 7, entry.txn);
-  bind_value(insert_, 8, entry.subject);
-  bind_value(insert_, 9, entry.label);
-  bind_value(insert_, 10, entry.count);
-  bind_value(insert_, 11, number_of(entry.outcome));
-  bind_value(insert_, 12, entry.detail);
-  bind_value(insert_, 13, detail_sha);
-  const auto& hash = chain_.extend(fields);
-  insert_.bindNoCopy(14, hash.data(), static_cast<int>(hash.size()));
-  run(insert_);
+  fields.detail_sha = row.detail_sha ? std::optional(bytes_of(*row.detail_sha)) : std::nullopt;
+  row.hash = chain_.extend(fields);
+  head_seq_ = row.seq;
+  block_times_us_ = block_times_us_ ? std::pair(std::min(block_times_us_->first, time_us),
+                                                std::max(block_times_us_->second, time_us))
+                                    : std::pair(time_us, time_us);
+  return row;
+}
+
+void Writer::bind_row(SQLite::Statement& statement, std::size_t place, const Entry& entry,
+                      const Row& row) {
+  const int before = static_cast<int>(place) * kColumns;
+  statement.bind(before + 1, row.seq);
+  statement.bind(before + 2, row.time_us);
+  statement.bind(before + 3, static_cast<std::int64_t>(entry.kind));
+  bind_value(statement, before + 4, entry.pass);
+  bind_value(statement, before + 5, row.definition);
+  statement.bind(before + 6, row.actor);
+  bind_value(statement, before + 7, entry.txn);
+  bind_value(statement, before + 8, entry.subject);
+  bind_value(statement, before + 9, entry.label);
+  bind_value(statement, before + 10, entry.count);
+  bind_value(statement, before + 11, number_of(entry.outcome));
+  bind_value(statement, before + 12, entry.detail);
+  bind_value(statement, before + 13, row.detail_sha);
+  statement.bindNoCopy(before + 14, row.hash.data(), static_cast<int>(row.hash.size()));
 }
 
 void Writer::keep_unsettled(const Entry& entry, std::int64_t seq) {

@@ -5,12 +5,14 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace converge::journal {
 
@@ -47,6 +49,11 @@ class Writer {
   std::int64_t append(const Entry& entry, std::int64_t time_us,
                       const std::optional<Digest>& detail_sha = std::nullopt);
 
+  /// As `append`, for the many of one transaction: the row is written together with those of the
+  /// calls to come, at the latest by the next `append` or `commit`, and what the database says of
+  /// it is thrown there.
+  void append_with_others(const Entry& entry, std::int64_t time_us);
+
   /// The outcome of a transaction or an attempt; of two, the one that is not `unknown`.
   std::optional<Outcome> outcome_of(std::int64_t txn);
   std::optional<Kind> kind_of(std::int64_t seq);
@@ -55,7 +62,20 @@ class Writer {
   std::int64_t number_of_actor();
   std::int64_t number_of_definition(const DefinitionId& id, std::int64_t time_us);
   std::int64_t note_definition(const DefinitionId& id, std::int64_t time_us);
-  void insert(const Entry& entry, std::int64_t time_us, const std::optional<Digest>& detail_sha);
+  /// What stands in the row of an entry besides what the entry says.
+  struct Row {
+    std::int64_t seq = 0;
+    std::int64_t time_us = 0;
+    std::int64_t actor = 0;
+    std::optional<std::int64_t> definition = {};
+    std::optional<Digest> detail_sha = {};
+    Digest hash{};
+  };
+  /// Makes the row of the next entry; the head is that entry from then on.
+  Row extend(const Entry& entry, std::int64_t time_us, const std::optional<Digest>& detail_sha);
+  static void bind_row(SQLite::Statement& statement, std::size_t place, const Entry& entry,
+                       const Row& row);
+  void insert_together();
   void keep_unsettled(const Entry& entry, std::int64_t seq);
   void seal_block();
 
@@ -73,6 +93,10 @@ class Writer {
   std::int64_t block_first_seq_ = 1;
   std::optional<std::pair<std::int64_t, std::int64_t>> block_times_us_;  // Least, greatest.
 
+  // Entries whose rows are still to be written. Kept, so that an entry costs no allocation.
+  std::vector<std::pair<Entry, Row>> together_;
+  std::size_t waiting_ = 0;
+
   // Numbers of names, as far as they are committed or in the open transaction.
   std::optional<std::int64_t> actor_number_;
   std::map<DefinitionId, std::int64_t, DefinitionLess> definition_numbers_;
@@ -82,6 +106,7 @@ class Writer {
   SQLite::Statement read_chain_;
   SQLite::Statement write_chain_;
   SQLite::Statement insert_;
+  std::optional<SQLite::Statement> insert_together_;
   SQLite::Statement add_unsettled_;
   SQLite::Statement drop_unsettled_;
   SQLite::Statement drop_owed_;

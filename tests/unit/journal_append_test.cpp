@@ -3,6 +3,7 @@
 #include "tests/unit/journal_fixture.h"
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -345,6 +346,26 @@ BOOST_AUTO_TEST_CASE(redaction_key_is_made_once) {
   BOOST_TEST(read_text(file.string() + ".key").size() == 32u);
   write_text(file.string() + ".key", "short");
   BOOST_TEST((error_of([&] { open().redaction_key(); }).kind() == ErrorKind::failure));
+}
+
+// Rows are written several at a time.
+BOOST_AUTO_TEST_CASE(transaction_of_any_size_is_written_whole_and_in_order) {
+  auto journal = open();
+  PassId pass;
+  std::vector<std::string> subjects;
+  for (const int size : {0, 1, 31, 32, 33, 64, 100, 1000}) {
+    const auto prefix = std::to_string(size) + "-of";
+    const auto txn = append_txn(journal, pass, size, prefix);
+    for (int i = 0; i < size; ++i) subjects.push_back(fmt::format("{}-{}", prefix, i));
+    BOOST_TEST(ask_sql(file, fmt::format("select count(*) from entry where txn = {}", txn)) ==
+               std::to_string(size));
+  }
+  std::vector<std::string> found;
+  for (const auto& entry : entries()) {
+    if (entry.entry.kind == Kind::inconsistency) found.push_back(*entry.entry.subject);
+  }
+  BOOST_TEST(found == subjects, boost::test_tools::per_element());
+  BOOST_TEST(!verify().broken_seq);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
