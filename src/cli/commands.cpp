@@ -148,7 +148,7 @@ constexpr std::array kCommands = {
             "  converge help run\n"
             "  converge help journal verify\n"
             "  converge help sql                     the file that defines a converger\n"
-            "  converge help recovery | grep -A9 unknown",
+            "  converge help toml | grep -A3 lock_timeout",
             define_help},
 };
 
