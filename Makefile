@@ -42,6 +42,8 @@ release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake
   debian-archive-keyring mandoc
 deb-deps: debian_packages = debhelper git ccache \
   $(shell sed -nE 's/^ ([a-z0-9+.-]+),$$/\1/p' .ci/debian/control)
+check-package-deps: debian_packages := debootstrap lintian minisign postgresql-15 python3 \
+  systemd-container util-linux
 check-release-deps: debian_packages := binutils file openssl postgresql-15 qemu-user util-linux
 
 # Libraries. System headers, so that their warnings are not ours.
@@ -110,7 +112,8 @@ bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
 
-.PHONY: all check test check-unit check-pg check-cli check-release check-release-deps lint lint-now \
+.PHONY: all check test check-unit check-pg check-cli check-package check-package-deps check-release \
+  check-release-deps lint lint-now \
   format bench demo deb deb-deps deps install uninstall dist release release-deps clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -237,7 +240,7 @@ format: ## put the C++ sources into the project's format
 
 # Instant, and without root, when nothing is missing.
 deps: ## install the Debian packages that are missing
-deps deb-deps release-deps check-release-deps:
+deps deb-deps check-package-deps release-deps check-release-deps:
 	$(Q)installed=$$(dpkg-query -Wf '$${db:Status-Status} $${Package}\n' $(debian_packages) \
 	  2>/dev/null | sed -n 's/^installed //p'); \
 	missing=$$(printf '%s\n' $(debian_packages) | grep -vxF "$$installed" | xargs); \
@@ -287,6 +290,10 @@ check-release: check-release-deps ## a release, started on hosts that have nothi
 
 deb: deb-deps ## the Debian package of the last commit, in build/deb: BUILD_NUMBER=N
 	$(Q).ci/package $(BUILD_NUMBER)
+
+check-package: check-package-deps ## a package, installed in a Debian 12 of its own and used: BUILD_NUMBER=N
+	+$(Q)$(make) deb
+	$(Q)$$([ "$$(id -u)" -eq 0 ] || echo sudo) tests/package $(BUILD_NUMBER)
 
 dist: ## the sources of the last commit, as build/converge-COMMIT.tar.gz
 	$(Q)mkdir -p build
