@@ -103,7 +103,7 @@ std::string message_of(const CLI::ParseError& error) {
   static const std::regex lacks_value(R"((.*): 1 required (\S+) missing)");
   static const std::regex is_no_number(R"(Could not convert: (\S+) = (.*))");
   static const std::regex is_out_of_range(R"((.*): Value (.*) not in range (\S+) to (\S+))");
-  const std::string text = error.what();
+  std::string text = error.what();
   std::smatch match;
   if (std::regex_match(text, match, lacks_value)) {
     return fmt::format("{} needs a {}", match[1].str(), match[2].str());
