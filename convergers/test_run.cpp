@@ -100,7 +100,7 @@ std::string hint_for(const TestPass::Changed& step, const TestPass& first) {
         printable(*is_new));
   }
   return "A subject that is right already must give no row: name what is still wrong in the step's "
-         "condition, such as `… is null`.";
+         "condition, such as `... is null`.";
 }
 
 class CaseRun {

@@ -1,6 +1,7 @@
 #include "src/cli/output.h"
 
 #include "src/base/text.h"
+#include "src/cli/terminal_text.h"
 
 #include <fmt/core.h>
 
@@ -60,7 +61,8 @@ std::string styled(Style style, std::string_view text) {
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
-void print(std::string_view text) {
+void print(std::string_view data) {
+  const std::string text = terminal_text(STDOUT_FILENO, data);
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
     return;
   }
@@ -72,11 +74,11 @@ void print(std::string_view text) {
 void print_error(const Error& error) {
   std::string text = fmt::format("converge: error: {}\n", error.what());
   if (!error.hint().empty()) text += fmt::format("converge: hint: {}\n", error.hint());
-  std::fputs(text.c_str(), stderr);
+  std::fputs(terminal_text(STDERR_FILENO, text).c_str(), stderr);
 }
 
 void print_notice(std::string_view text) {
-  std::fputs(fmt::format("converge: {}\n", text).c_str(), stderr);
+  std::fputs(terminal_text(STDERR_FILENO, fmt::format("converge: {}\n", text)).c_str(), stderr);
 }
 
 std::string Table::take() {

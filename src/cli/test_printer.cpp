@@ -4,6 +4,7 @@
 #include "src/base/text.h"
 #include "src/cli/line_diff.h"
 #include "src/cli/output.h"
+#include "src/cli/terminal_text.h"
 
 #include <fmt/core.h>
 
@@ -111,9 +112,10 @@ void TestPrinter::print_text(const TestFile& file, const TestCase& test, const C
     heading_ = file.path.string();
     print(styled(Style::strong, file.converger) + "\n");
   }
-  const std::string mark = result.passed() ? styled(Style::good, "✓") : styled(Style::bad, "✗");
-  print(
-      fmt::format("  {} {} ({})\n", mark, printable(test.title), format_duration(result.duration)));
+  const std::string verdict =
+      result.passed() ? styled(Style::good, mark("✓", "+")) : styled(Style::bad, mark("✗", "x"));
+  print(fmt::format("  {} {} ({})\n", verdict, printable(test.title),
+                    format_duration(result.duration)));
   for (const Failure& failure : result.failures) print(text_of(file, failure));
 }
 

@@ -23,9 +23,10 @@ using Rows = postgres::Rows;
 [[noreturn]] void throw_bad_key(const StepChanges& step, std::optional<std::string_view> key) {
   const std::string what = key ? fmt::format("the key {}, which find did not", printable(*key))
                                : std::string("a null key");
-  throw Error(ErrorKind::failure, fmt::format("step {} returned {}", step.title, what),
-              "Return the subject's key first (`returning subject.…`), and change only rows that "
-              "belong to a subject.");
+  throw Error(
+      ErrorKind::failure, fmt::format("step {} returned {}", step.title, what),
+      "Return the subject's key first (`returning subject.id, ...`), and change only rows that "
+      "belong to a subject.");
 }
 
 /// Whether PostgreSQL's words for such an error, without their detail, name objects only:

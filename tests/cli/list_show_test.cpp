@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 namespace {
 
 using namespace converge::tests;
@@ -104,6 +106,24 @@ BOOST_AUTO_TEST_CASE(colour_is_for_terminals) {
   BOOST_TEST(!contains(on_terminal(""), "\x1b"));
   environment["NO_COLOR"] = "";
   BOOST_TEST(contains(on_terminal(""), "\x1b[1marchive\x1b[0m"));
+}
+
+BOOST_AUTO_TEST_CASE(terminal_without_utf8_is_shown_no_other_characters) {
+  define("archive", "-- Für alle \u20ac und \U0001f600.\n\n" + archiver(""));
+  const auto shown = [&](const char* locale) {
+    auto with_locale = environment;
+    with_locale["LC_ALL"] = locale;
+    return run_command({"script", "-qec", binary + " show archive", "/dev/null"},
+                       {.environment = with_locale})
+        .out;
+  };
+  BOOST_TEST(contains(shown("C.UTF-8"), "Für alle \u20ac und \U0001f600."));
+  const auto ascii = shown("C");
+  BOOST_TEST(contains(ascii, "F\\u00fcr alle \\u20ac und \\U0001f600."), ascii);
+  BOOST_TEST(std::all_of(ascii.begin(), ascii.end(), [](char c) { return (c & 0x80) == 0; }));
+  // What a program reads is as it is.
+  environment["LC_ALL"] = "C";
+  BOOST_TEST(contains(call({"show", "archive"}).out, "Für alle \u20ac und"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(converger_that_is_not_idempotent_is_caught) {
       "      + id 1, cluster 11\n"
       "      + id 1, cluster 12\n"
       "    hint: A subject that is right already must give no row: name what is still wrong in the "
-      "step's condition, such as `… is null`.\n");
+      "step's condition, such as `... is null`.\n");
 }
 
 BOOST_AUTO_TEST_CASE(other_changes_are_shown_as_a_difference) {
