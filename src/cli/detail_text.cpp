@@ -47,14 +47,6 @@ std::string row_text(const Object& row) {
   return text;
 }
 
-/// Columns of the terminal that standard output is; kAll when it is none: then lines are not
-/// broken, for those who search them.
-std::size_t terminal_columns() {
-  winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : kAll;
-}
-
 /// Calls are short: `5.2ms`, and beyond some as everywhere.
 std::string duration_text(const Object& answer) {
   const auto ms = answer ? answer->optValue<double>("duration_ms", -1) : -1;
@@ -84,6 +76,12 @@ std::string step_text(const Object& step, bool verbose) {
 }
 
 }  // namespace
+
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kAll;
+}
 
 std::string brief(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return printable(text);

@@ -17,6 +17,10 @@ namespace converge::cli {
 inline constexpr std::size_t kLineBytes = 300;
 inline constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
+/// Columns of the terminal that standard output is; kAll when it is none: then lines are not
+/// broken, for those who search them.
+std::size_t terminal_columns();
+
 /// `printable`, cut at about `bytes`, where a character begins.
 std::string brief(std::string_view text, std::size_t bytes);
 

@@ -1,5 +1,6 @@
 #include "tests/cli/fixture.h"
 
+#include <boost/algorithm/string/erase.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -106,6 +107,25 @@ BOOST_AUTO_TEST_CASE(colour_is_for_terminals) {
   BOOST_TEST(!contains(on_terminal(""), "\x1b"));
   environment["NO_COLOR"] = "";
   BOOST_TEST(contains(on_terminal(""), "\x1b[1marchive\x1b[0m"));
+}
+
+BOOST_AUTO_TEST_CASE(table_is_narrower_on_a_terminal_of_80_columns) {
+  define("archive_account", bundled());
+  BOOST_REQUIRE(call({"run"}).status == 0);
+  const auto on_terminal = [&](const std::string& columns) {
+    const auto shown =
+        run_command({"script", "-qec",
+                     "stty cols " + columns + "; " + binary + " list --color never", "/dev/null"},
+                    {.environment = environment});
+    return lines(boost::erase_all_copy(shown.out, "\r"));
+  };
+  const auto narrow = on_terminal("80");
+  BOOST_REQUIRE(narrow.size() == 2u);
+  for (const auto& line : narrow) BOOST_TEST(line.size() <= 80u, line);
+  BOOST_TEST(narrow[0] == "NAME             SCHEDULE   STATE  LAST PASS  OUTCOME");
+  const auto wide = on_terminal("140");
+  BOOST_TEST(contains(wide.at(0), "QUARANTINE  OWED"));
+  BOOST_TEST(lines(call({"list"}).out) == wide, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(terminal_without_utf8_is_shown_no_other_characters) {
