@@ -66,7 +66,8 @@ variant_tsan := -O1 -g -fsanitize=thread
 variant_coverage := -O0 -g --coverage
 
 # What `make release` makes, for others' hosts. Compiled and linked with nothing of this one's but the
-# compiler: the root directory of .ci/libraries has the C library's headers and all else. The C library
+# compiler: the root directory of .ci/libraries has the C library's headers and all else, and the place
+# that build/libraries may be a link to is named nowhere. The C library
 # alone is linked dynamically, and the others are named by their paths, because the linker would also
 # look among this host's. Their digest is for the record of flags, below.
 release_platforms := linux-amd64 linux-arm64
@@ -75,7 +76,8 @@ triplet_linux-amd64 := x86_64-linux-gnu
 triplet_linux-arm64 := aarch64-linux-gnu
 carried := build/libraries/$(VARIANT:linux-%=%)
 variant_$(VARIANT) := -O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
-  -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=.
+  -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=. \
+  -ffile-prefix-map=$(realpath build/libraries)=./build/libraries
 override CXX := $(triplet_$(VARIANT))-g++ --sysroot=$(carried)
 package_cflags := -isystem $(carried)/usr/include/postgresql
 carried_libraries := SQLiteCpp sqlite3 pqxx pq pgcommon pgport ssl crypto PocoNet PocoJSON \
