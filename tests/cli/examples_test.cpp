@@ -203,7 +203,7 @@ void Typist::prepare(const std::string& page) {
   if (page == "converge-publish.1") prepare_publish();
   if (page == "converge-new.1") prepare_new();
   const Words with_history = {"converge-why.1", "converge-status.1", "converge-doctor.1",
-                              "converged.8"};
+                              "converge-recovery.7", "converged.8"};
   if (std::find(with_history.begin(), with_history.end(), page) != with_history.end()) {
     correct("archive_account", "id = 1");
   }

@@ -24,6 +24,9 @@ struct Typed {
 /// Of lines with `$ ` before each command; those that are indented right below it belong to it.
 std::vector<Typed> commands_of(const std::vector<std::string>& lines);
 
+/// Whether that is what a page shows. Times, durations and stretches of white space may be others.
+bool is_as_shown(const std::string& printed, const std::string& shown);
+
 /// Somebody who reads a page, in an empty directory, with an empty database, and does what it says.
 class Reader : public Cli {
  public:
@@ -33,8 +36,7 @@ class Reader : public Cli {
   /// `example` in a command means the empty one, whatever it is called in the page.
   void follow(const Block& block, const std::string& example);
 
-  /// All that was to be typed, in one shell, as a person does. Times, durations and stretches of
-  /// white space may be others than in the page.
+  /// All that was to be typed, in one shell, as a person does.
   void require_all_as_printed() const;
 
   std::size_t commands() const { return typed_.size(); }
