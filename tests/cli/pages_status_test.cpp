@@ -88,10 +88,10 @@ BOOST_AUTO_TEST_CASE(of_check_list_and_status) {
 
 BOOST_AUTO_TEST_CASE(of_pause_journal_and_why) {
   Statuses pause("converge-pause.1");
-  Statuses journal("converge-journal.1");
+  Statuses history("converge-journal.1");
   Statuses why("converge-why.1");
   define("archive", archiver(""));
-  journal.saw(call({"journal"}));
+  history.saw(call({"journal"}));
   why.saw(call({"why", "1"}));
   why.saw(call({"stats"}));
   correct("archive", "true");
@@ -102,9 +102,9 @@ BOOST_AUTO_TEST_CASE(of_pause_journal_and_why) {
   }
   why.saw(call({"why", "1"}));
   why.saw(call({"why", "nobody"}));
-  journal.saw(call({"journal", "verify"}));
+  history.saw(call({"journal", "verify"}));
   tamper("update entry set count = 4711 where seq = 2");
-  journal.saw(call({"journal", "verify"}));
+  history.saw(call({"journal", "verify"}));
 }
 
 BOOST_AUTO_TEST_CASE(of_new_and_test) {
