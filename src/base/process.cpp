@@ -113,6 +113,28 @@ std::optional<uid_t> login_uid() {
   return static_cast<uid_t>(*number);
 }
 
+/// The real user of a process.
+std::optional<uid_t> user_of(std::int64_t pid) {
+  const auto text = read_proc(fmt::format("/proc/{}/status", pid));
+  const auto at = text ? text->find("\nUid:\t") : std::string::npos;
+  if (at == std::string::npos) return std::nullopt;
+  const auto number = parse_number(std::string_view(*text).substr(at + 6));
+  return number ? std::optional(static_cast<uid_t>(*number)) : std::nullopt;
+}
+
+/// Who became this process's user, by sudo, su or the like: of its ancestors, the nearest that is
+/// neither that user's nor root's. Unlike SUDO_USER, which that user may set to anything.
+std::optional<uid_t> user_before(const Stat& self) {
+  constexpr int kDeepest = 64;  // As for cron.
+  std::optional<Stat> ancestor = self;
+  for (int depth = 0; depth < kDeepest && ancestor && ancestor->parent > 0; ++depth) {
+    const auto user = user_of(ancestor->parent);
+    if (user && *user != 0 && *user != getuid()) return user;
+    ancestor = read_stat(ancestor->parent);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ProcessIdentity this_process() {
@@ -143,6 +165,7 @@ std::string current_actor() {
   if (const auto uid = login_uid()) return user_name(*uid);
   const char* sudo_user = std::getenv("SUDO_USER");
   if (geteuid() == 0 && sudo_user != nullptr && *sudo_user != '\0') return sudo_user;
+  if (const auto before = user_before(self); getuid() != 0 && before) return user_name(*before);
   return user_name(getuid());
 }
 

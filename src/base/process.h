@@ -20,8 +20,8 @@ ProcessIdentity this_process();
 /// Whether exactly that process still runs on this host. A zombie does not.
 bool is_alive(const ProcessIdentity& process);
 
-/// Who caused what this process does: `cron` under cron or a systemd timer, otherwise the login
-/// name behind sudo and ssh (the audit system's login uid, else SUDO_USER for root, else the user).
+/// `cron` under cron or a systemd timer, otherwise who is behind sudo and ssh: by the login uid of
+/// the audit system, SUDO_USER of root, or the first other user among the processes above, or us.
 std::string current_actor();
 
 }  // namespace converge
