@@ -35,7 +35,8 @@ BUILD_NUMBER ?= 0
 debian_packages := g++ make pkg-config ccache git \
   libsqlitecpp-dev libsqlite3-dev libpqxx-dev libpq-dev libpoco-dev libfmt-dev libcli11-dev \
   libtomlplusplus-dev libssl-dev libboost-test-dev prometheus-cpp-dev \
-  postgresql-15 postgresql-client-15 sqlite3 python3 util-linux procps prometheus chromium systemd \
+  postgresql-15 postgresql-client-15 pgbouncer cron sudo sqlite3 python3 util-linux procps \
+  prometheus chromium systemd \
   faketime curl openssl nginx-light minisign jq perl mandoc
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck
 release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake dpkg-dev \

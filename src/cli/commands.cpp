@@ -1,6 +1,7 @@
 #include "src/base/error.h"
 #include "src/base/version.h"
 #include "src/cli/command.h"
+#include "src/cli/doctor.h"
 #include "src/cli/help_text.h"
 #include "src/cli/output.h"
 #include "src/cli/usage.h"
@@ -132,6 +133,13 @@ constexpr std::array kCommands = {
             "the one before is put back when it fails.\n"
             "Exit status: 75 another update is at work.",
             define_update},
+    Command{"doctor", "check everything around converge, and say what to do; changes nothing",
+            "  converge doctor\n"
+            "  converge doctor -q                    only what is not well\n"
+            "  converge doctor -o json | jq 'select(.verdict != \"ok\")'\n\n"
+            "Run it as the user that converge runs as, with the same configuration.\n"
+            "Exit status: 0 nothing is bad; 1 something is.",
+            define_doctor},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"

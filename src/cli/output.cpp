@@ -1,6 +1,7 @@
 #include "src/cli/output.h"
 
 #include "src/base/text.h"
+#include "src/cli/columns.h"
 #include "src/cli/terminal_text.h"
 
 #include <fmt/core.h>
@@ -19,13 +20,6 @@ namespace {
 bool& colored() {
   static bool value = false;
   return value;
-}
-
-/// Columns that text takes on a terminal, a code point each.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-  }));
 }
 
 }  // namespace
@@ -85,14 +79,14 @@ std::string Table::take() {
   for (const auto& row : rows_) {
     widths_.resize(std::max(widths_.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
-      widths_[i] = std::max(widths_[i], width(row[i].text));
+      widths_[i] = std::max(widths_[i], columns_of(row[i].text));
     }
   }
   std::string text;
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       text += styled(row[i].style, row[i].text);
-      if (i + 1 < row.size()) text.append(widths_[i] - width(row[i].text) + 2, ' ');
+      if (i + 1 < row.size()) text.append(widths_[i] - columns_of(row[i].text) + 2, ' ');
     }
     text += '\n';
   }

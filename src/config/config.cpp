@@ -2,6 +2,7 @@
 
 #include "src/base/file.h"
 #include "src/config/settings_file.h"
+#include "src/config/without_file.h"
 
 #include <cstdlib>
 #include <system_error>
@@ -35,13 +36,33 @@ std::filesystem::path state_directory() {
   return geteuid() == 0 ? "/var/lib/converge" : user_directory("XDG_STATE_HOME", ".local/state");
 }
 
-}  // namespace
-
-Config load(const Flags& flags) {
+Config defaults() {
   Config config;
   config.convergers = configuration_directory() / "convergers";
   config.journal = state_directory() / "journal.db";
+  return config;
+}
 
+/// What flags and environment say goes before what `config` has by now.
+void override_with(const Flags& flags, Config& config) {
+  const auto replace = [](auto& target, const std::string& value) {
+    if (!value.empty()) target = value;
+  };
+  const std::string url = first_of(flags.database, "CONVERGE_DATABASE");
+  config.url_from_file = url.empty() && !config.database_url.empty();
+  replace(config.database_url, url);
+  replace(config.convergers, first_of(flags.convergers, "CONVERGE_CONVERGERS"));
+  replace(config.journal, first_of(flags.journal, "CONVERGE_JOURNAL"));
+  // One name for one file, or its WAL and its lock would be looked for beside a symbolic link.
+  std::error_code unknown;
+  const auto canonical = std::filesystem::weakly_canonical(config.journal, unknown);
+  if (!unknown) config.journal = canonical;
+}
+
+}  // namespace
+
+Config load(const Flags& flags) {
+  Config config = defaults();
   const std::string named = first_of(flags.config, "CONVERGE_CONFIG");
   config.file =
       named.empty() ? configuration_directory() / "converge.toml" : std::filesystem::path(named);
@@ -52,19 +73,13 @@ Config load(const Flags& flags) {
   } else {
     config.file.clear();
   }
+  override_with(flags, config);
+  return config;
+}
 
-  const auto override_with = [](auto& target, const std::string& value) {
-    if (!value.empty()) target = value;
-  };
-  const std::string url = first_of(flags.database, "CONVERGE_DATABASE");
-  config.url_from_file = url.empty() && !config.database_url.empty();
-  override_with(config.database_url, url);
-  override_with(config.convergers, first_of(flags.convergers, "CONVERGE_CONVERGERS"));
-  override_with(config.journal, first_of(flags.journal, "CONVERGE_JOURNAL"));
-  // One name for one file, or its WAL and its lock would be looked for beside a symbolic link.
-  std::error_code unknown;
-  const auto canonical = std::filesystem::weakly_canonical(config.journal, unknown);
-  if (!unknown) config.journal = canonical;
+Config load_without_file(const Flags& flags) {
+  Config config = defaults();
+  override_with(flags, config);
   return config;
 }
 

@@ -58,6 +58,15 @@ Conninfo parse_url(const std::string& url) {
 
 void require_readable_url(const std::string& url) { parse_url(url); }
 
+bool has_password(const std::string& url) {
+  const Conninfo parsed = parse_url(url);
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    if ((keyword == "password" || keyword == "sslpassword") && option->val != nullptr) return true;
+  }
+  return false;
+}
+
 std::string connection_string(const ConnectOptions& options) {
   const Conninfo parsed = parse_url(options.url);
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();

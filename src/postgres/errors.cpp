@@ -84,7 +84,11 @@ Error connect_error(std::string_view message, const std::string& sqlstate) {
   std::string hint =
       "Check --database, CONVERGE_DATABASE, [database] url in the configuration, or "
       "libpq's PGHOST, PGPORT, PGDATABASE and PGUSER.";
-  if (has("password")) {
+  if (has("certificate") || has("root certificate file")) {
+    hint =
+        "Give the authority that signed the server's certificate with sslrootcert, and the name "
+        "that it is made out to as the host.";
+  } else if (has("password")) {
     hint = "Put the password into ~/.pgpass (mode 0600) or PGPASSWORD, and check the user name.";
   } else if (has("Connection refused") || has("No such file or directory")) {
     hint = "Is PostgreSQL running there? " + hint;

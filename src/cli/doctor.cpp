@@ -1,0 +1,103 @@
+#include "src/cli/doctor.h"
+
+#include "src/base/text.h"
+#include "src/cli/columns.h"
+#include "src/cli/detail_text.h"
+#include "src/cli/output.h"
+#include "src/doctor/examination.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+namespace converge::cli {
+
+namespace {
+
+constexpr std::size_t kIndent = 9;  // The widest verdict, and two blanks.
+constexpr std::size_t kNarrowest = 30;
+
+std::string_view word_of(doctor::Verdict verdict) {
+  switch (verdict) {
+    case doctor::Verdict::ok:
+      return "ok";
+    case doctor::Verdict::warning:
+      return "warning";
+    case doctor::Verdict::bad:
+      return "bad";
+  }
+  return "";
+}
+
+Style style_of(doctor::Verdict verdict) {
+  if (verdict == doctor::Verdict::ok) return Style::good;
+  return verdict == doctor::Verdict::bad ? Style::bad : Style::warning;
+}
+
+/// On a terminal, words that do not fit go on in the next line, below the first word.
+std::string wrapped(std::string_view text, std::size_t columns) {
+  const std::size_t room = std::max(columns, kNarrowest) - kIndent;
+  std::string lines;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    const auto word = text.substr(0, end);
+    if (used > 0 && used + 1 + columns_of(word) > room) {
+      lines += "\n" + std::string(kIndent, ' ');
+      used = 0;
+    }
+    if (used > 0) lines += ' ';
+    used += columns_of(word) + (used > 0 ? 1 : 0);
+    lines += word;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+std::string text_of(const doctor::Finding& finding) {
+  std::string text = finding.check + ": ";
+  if (!finding.converger.empty()) text += printable(finding.converger) + ": ";
+  text += finding.message;
+  const bool has_ended = text.ends_with('.') || text.ends_with('?');  // In libpq's words.
+  if (!finding.remedy.empty()) text += (has_ended ? " " : ". ") + finding.remedy;
+  return text;
+}
+
+void print_finding(const doctor::Finding& finding, const Common& common) {
+  if (common.quiet && finding.verdict == doctor::Verdict::ok) return;
+  const auto word = word_of(finding.verdict);
+  if (common.json()) {
+    JsonObject line;
+    line.add("name", finding.check).add("verdict", word).add("message", finding.message);
+    line.add("remedy", finding.remedy);
+    if (!finding.converger.empty()) line.add("converger", finding.converger);
+    print(line.line());
+    return;
+  }
+  print(styled(style_of(finding.verdict), word) + std::string(kIndent - word.size(), ' ') +
+        wrapped(text_of(finding), terminal_columns()) + "\n");
+}
+
+int examine(const Common& common) {
+  bool bad = false;
+  const bool stuck = doctor::examine(common.flags, [&](const doctor::Finding& finding) {
+    bad = bad || finding.verdict == doctor::Verdict::bad;
+    print_finding(finding, common);
+  });
+  const int status = bad ? kFailed : kDone;
+  if (stuck) _exit(status);  // All is printed; a thread would go on where main has ended.
+  return status;
+}
+
+}  // namespace
+
+std::function<int()> define_doctor(CLI::App& /*app*/, const Common& common) {
+  return [&common] { return examine(common); };
+}
+
+}  // namespace converge::cli
