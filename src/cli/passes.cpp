@@ -5,6 +5,7 @@
 #include "src/base/clock.h"
 #include "src/base/process.h"
 #include "src/base/text.h"
+#include "src/cli/confirm.h"
 #include "src/cli/history.h"
 #include "src/cli/interrupt.h"
 #include "src/cli/output.h"
@@ -17,6 +18,7 @@
 #include "src/engine/witness.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <csignal>
@@ -132,6 +134,30 @@ void require_one_name(const PassRequest& request) {
       "Name the converger that has the subject, such as `converge run NAME --subject KEY`.");
 }
 
+/// What a run without names is about to do, for the person who is asked. Many names are cut short.
+std::string described(const Errands& errands) {
+  constexpr std::size_t kNames = 10;
+  const auto list = [kNames](const std::vector<std::string>& names) {
+    const std::vector<std::string> first(
+        names.begin(), names.begin() + static_cast<long>(std::min(names.size(), kNames)));
+    return fmt::format("{}{}", fmt::join(first, ", "), names.size() > kNames ? ", ..." : "");
+  };
+  const auto count = static_cast<std::int64_t>(errands.names.size());
+  std::string text;
+  if (count > 0) {
+    text = fmt::format("run {} that {} due: {}", counted(count, "converger"),
+                       count == 1 ? "is" : "are", list(errands.names));
+  }
+  if (errands.owing.empty()) return text;
+  return fmt::format("{}{}carry out what is owed by {}", text, text.empty() ? "" : ", and ",
+                     list(errands.owing));
+}
+
+/// Whether a person is to be asked first: one who named no converger may not know which are due.
+bool asks_first(const PassRequest& request) {
+  return request.names.empty() && !request.plan && !request.yes && is_interactive();
+}
+
 /// Prints why a file is broken.
 void print_broken(const convergers::Broken& broken) { print_error(broken.error); }
 
@@ -151,14 +177,16 @@ bool report_broken(const PassRequest& request, const convergers::Registry& regis
 /// The passes of one command, one after the other.
 class Passes {
  public:
+  /// `is_told`: the person knows already which database it is.
   Passes(const PassRequest& request, const Common& common, const config::Config& config,
-         const convergers::Registry& registry)
+         const convergers::Registry& registry, bool is_told)
       : request_(request),
         common_(common),
         config_(config),
         registry_(registry),
         workplace_(config, actor_, request.plan) {
     if (!workplace_.journal) return;
+    if (!is_told) tell_target(*workplace_.lock_session, common);
     engine::recover(*workplace_.journal, workplace_.locks, *workplace_.lock_session,
                     [](const auto& text) { print_notice(text); });
   }
@@ -296,9 +324,11 @@ int execute(const PassRequest& request, const Common& common, const config::Conf
     return exit_status({}, broken, request.exit_code);
   }
 
+  const bool asked = asks_first(request);
+  if (asked) ask_before(described(errands), config);
   end_at({SIGINT, SIGTERM});
   RunTrial trial(config);
-  Passes passes(request, common, config, registry);
+  Passes passes(request, common, config, registry, asked);
   for (const std::string& name : errands.owing) passes.carry_out(name);
   for (const std::string& name : errands.names) passes.run(name);
   const bool unfinished = !passes.end();

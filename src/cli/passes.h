@@ -18,6 +18,7 @@ struct PassRequest {
   std::chrono::milliseconds wait{0};
   bool exit_code = false;
   bool plan = false;
+  bool yes = false;           ///< A person is not asked.
   bool update_check = false;  ///< Look for a newer build beside the passes.
 };
 
