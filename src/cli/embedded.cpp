@@ -43,8 +43,9 @@ std::vector<EmbeddedFile> parse(std::string_view all) {
 }  // namespace
 
 std::span<const EmbeddedFile> embedded_files() {
-  static const auto files = parse(
-      {converge_embedded, static_cast<std::size_t>(converge_embedded_end - converge_embedded)});
+  // cppcheck-suppress comparePointers  // One array: the second is the label of its end.
+  const auto size = static_cast<std::size_t>(converge_embedded_end - converge_embedded);
+  static const auto files = parse({converge_embedded, size});
   return files;
 }
 
