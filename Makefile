@@ -9,7 +9,6 @@ bindir ?= $(exec_prefix)/bin
 datarootdir ?= $(prefix)/share
 datadir ?= $(datarootdir)
 mandir ?= $(datarootdir)/man
-unitdir ?= $(prefix)/lib/systemd/system
 INSTALL ?= install
 
 ifndef V
@@ -110,7 +109,6 @@ state_machine_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/s
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
 pages := $(sort $(wildcard man/*.[1-8]))
 host_files := $(sort $(wildcard src/host/*))
-units := $(filter %.service %.timer,$(host_files))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
   $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
@@ -255,22 +253,16 @@ deps deb-deps check-package-deps release-deps check-release-deps:
 	apt_get install -y --no-install-recommends $$missing 2>/dev/null || \
 	  { apt_get update && apt_get install -y --no-install-recommends $$missing; }
 
+# One list of what goes where, converge-install(1). What was installed is on record in datadir, and what
+# was edited since is kept.
+directories = $(if $(DESTDIR),--destdir='$(DESTDIR)') --prefix='$(prefix)'
 install: all ## into DESTDIR and prefix
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/converge/convergers
-	$(INSTALL) -m 755 $(BUILD)/converge $(DESTDIR)$(bindir)/converge
-	$(INSTALL) -m 644 $(bundled) $(DESTDIR)$(datadir)/converge/convergers
-	set -e; for page in $(pages); do section=$(DESTDIR)$(mandir)/man$${page##*.}; \
-	  $(INSTALL) -d $$section; $(INSTALL) -m 644 $$page $$section; done
-	$(INSTALL) -d $(DESTDIR)$(unitdir)
-	set -e; for unit in $(units); do installed=$(DESTDIR)$(unitdir)/$${unit##*/}; \
-	  $(INSTALL) -m 644 $$unit $$installed; sed -i 's|@bindir@|$(bindir)|' $$installed; done
+	$(BUILD)/converge install $(directories) --bindir='$(bindir)' --datadir='$(datadir)' \
+	  --mandir='$(mandir)' $(if $(unitdir),--unitdir='$(unitdir)') \
+	  $(if $(sysconfdir),--sysconfdir='$(sysconfdir)')
 
 uninstall: ## remove what install has put there
-	rm -f $(DESTDIR)$(bindir)/converge
-	rm -f $(foreach page,$(pages),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(units)))
-	rm -f $(patsubst convergers/platform/%,$(DESTDIR)$(datadir)/converge/convergers/%,$(bundled))
-	-rmdir $(DESTDIR)$(datadir)/converge/convergers $(DESTDIR)$(datadir)/converge
+	$(BUILD)/converge uninstall $(directories) --datadir='$(datadir)'
 
 # The libraries are made once. Each platform is a variant, so that all above serves it too.
 release: release-deps ## what is published, in build/release-bin: BUILD_NUMBER=N

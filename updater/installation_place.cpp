@@ -84,24 +84,6 @@ std::vector<std::string> names_in_packages(const std::filesystem::path& binary) 
   return names;
 }
 
-void require_unpackaged(const std::filesystem::path& binary) {
-  for (const auto& name : names_in_packages(binary)) {
-    if (const auto answer = answer_of({"dpkg", "-S", literal_pattern(name)})) {
-      if (const auto package = dpkg_owner(*answer)) {
-        refuse(fmt::format("{} belongs to the package {}", binary.native(), *package),
-               fmt::format("Run: sudo apt install --only-upgrade {}", *package));
-      }
-    }
-    if (const auto answer = answer_of({"rpm", "-qf", "--queryformat", "%{NAME}\\n", name})) {
-      const std::string package(trim(answer->substr(0, answer->find('\n'))));
-      if (!package.empty()) {
-        refuse(fmt::format("{} belongs to the package {}", binary.native(), package),
-               fmt::format("Run: sudo dnf upgrade {}", package));
-      }
-    }
-  }
-}
-
 void require_no_mount(const std::filesystem::path& binary) {
   bool mounted = status_of(binary).st_dev != status_of(binary.parent_path()).st_dev;
   // A bind mount of a file of the same file system shows only here.
@@ -172,6 +154,24 @@ void require_rights(const std::filesystem::path& binary) {
 }
 
 }  // namespace
+
+void require_unpackaged(const std::filesystem::path& binary) {
+  for (const auto& name : names_in_packages(binary)) {
+    if (const auto answer = answer_of({"dpkg", "-S", literal_pattern(name)})) {
+      if (const auto package = dpkg_owner(*answer)) {
+        refuse(fmt::format("{} belongs to the package {}", binary.native(), *package),
+               fmt::format("Run: sudo apt install --only-upgrade {}", *package));
+      }
+    }
+    if (const auto answer = answer_of({"rpm", "-qf", "--queryformat", "%{NAME}\\n", name})) {
+      const std::string package(trim(answer->substr(0, answer->find('\n'))));
+      if (!package.empty()) {
+        refuse(fmt::format("{} belongs to the package {}", binary.native(), package),
+               fmt::format("Run: sudo dnf upgrade {}", package));
+      }
+    }
+  }
+}
 
 void require_replaceable_place(const std::filesystem::path& binary) {
   require_regular(binary);

@@ -18,6 +18,11 @@ namespace converge::updater {
 /// does not answer.
 void require_replaceable_place(const std::filesystem::path& binary);
 
+/// Refuses a binary that a package manager owns (dpkg, rpm): `Error{usage}` with the command that
+/// updates it. One that is not there is nobody's. Throws `Error{failure}` when a package manager
+/// does not answer.
+void require_unpackaged(const std::filesystem::path& binary);
+
 /// The refusal of a directory where this user can make no file, from the error that making one
 /// gave: `Error{usage}`.
 [[noreturn]] void refuse_directory(const std::filesystem::path& directory, int error_number);

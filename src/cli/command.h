@@ -68,6 +68,9 @@ std::function<int()> define_why(CLI::App& app, const Common& common);
 std::function<int()> define_publish(CLI::App& app, const Common& common);
 std::function<int()> define_update(CLI::App& app, const Common& common);
 std::function<int()> define_help(CLI::App& app, const Common& common);
+std::function<int()> define_install(CLI::App& app, const Common& common);
+std::function<int()> define_uninstall(CLI::App& app, const Common& common);
+std::function<int()> define_completion(CLI::App& app, const Common& common);
 std::function<int()> define_daemon(CLI::App& app, const Common& common);
 
 /// A subcommand of `journal`, and what runs it when it was given.

@@ -1,6 +1,7 @@
 #include "src/base/error.h"
 #include "src/base/version.h"
 #include "src/cli/command.h"
+#include "src/cli/complete.h"
 #include "src/cli/doctor.h"
 #include "src/cli/help_text.h"
 #include "src/cli/output.h"
@@ -34,7 +35,7 @@ constexpr std::array kCommands = {
             "  converge check\n"
             "  converge check archive_account",
             define_check},
-    Command{"new", "draft a definition and its test from the foreign keys; runs nothing",
+    Command{"new", "draft a definition and its test from foreign keys; runs nothing",
             "  converge new archive_account --flag account.archived_at\n"
             "  converge new end_contract --flag sales.contract.ended --stdout\n\n"
             "Each table that refers to TABLE, directly or through others, and bears the same\n"
@@ -140,6 +141,22 @@ constexpr std::array kCommands = {
             "Run it as the user that converge runs as, with the same configuration.\n"
             "Exit status: 0 nothing is bad; 1 something is.",
             define_doctor},
+    Command{"install", "put the binary, and what belongs to it, in place",
+            "  sudo converge install                 below /usr/local\n"
+            "  converge install --dry-run            what it would do\n"
+            "  converge install --prefix ~/.local    for oneself, without units\n\n"
+            "A second time changes nothing. What was edited is kept.",
+            define_install},
+    Command{"uninstall", "remove what install has put in place",
+            "  sudo converge uninstall --dry-run\n"
+            "  sudo converge uninstall\n\n"
+            "Configuration, definitions and the journal stay.",
+            define_uninstall},
+    Command{"completion", "print the script that completes commands in a shell",
+            "  eval \"$(converge completion bash)\"\n"
+            "  converge completion fish > ~/.config/fish/completions/converge.fish\n\n"
+            "`converge install` puts all three where their shells look.",
+            define_completion},
     Command{"daemon", "converge for as long as it is left running: on timers and wake-ups",
             "  converge daemon                       in the foreground, for a service manager\n"
             "  converge daemon --config /etc/converge/converge.toml\n\n"
@@ -217,6 +234,10 @@ int dispatch(int argc, char** argv, const Services& services) {
     sub->footer(fmt::format("\nExamples:\n{}\n\nOptions common to all commands: `converge --help`.",
                             command.examples));
     actions[sub] = command.define(*sub, common);
+  }
+  const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
+  if (argc > 1 && arguments[1] == std::string_view("complete")) {
+    return answer_shell(app, arguments.subspan(2));
   }
   require_known_command(app, argc, argv);
   try {

@@ -41,11 +41,7 @@ std::vector<journal::Kind> kinds_of(const std::vector<std::string>& names) {
   std::vector<journal::Kind> kinds;
   for (const std::string& name : names) {
     const auto kind = name == kStep ? journal::Kind::inconsistency : journal::kind_named(name);
-    if (!kind) {
-      auto known = names_up_to(journal::Kind::clock);
-      known.emplace_back(kStep);
-      throw unknown("--kind", name, known);
-    }
+    if (!kind) throw unknown("--kind", name, kind_names());
     if (std::find(kinds.begin(), kinds.end(), *kind) == kinds.end()) kinds.push_back(*kind);
   }
   return kinds;
@@ -55,7 +51,7 @@ std::vector<journal::Outcome> outcomes_of(const std::vector<std::string>& names)
   std::vector<journal::Outcome> outcomes;
   for (const std::string& name : names) {
     const auto outcome = journal::outcome_named(name);
-    if (!outcome) throw unknown("--outcome", name, names_up_to(journal::Outcome::unknown));
+    if (!outcome) throw unknown("--outcome", name, outcome_names());
     outcomes.push_back(*outcome);
   }
   return outcomes;
@@ -73,6 +69,14 @@ std::int64_t lines_of(const std::string& text) {
 }
 
 }  // namespace
+
+std::vector<std::string> kind_names() {
+  auto names = names_up_to(journal::Kind::clock);
+  names.emplace_back(kStep);
+  return names;
+}
+
+std::vector<std::string> outcome_names() { return names_up_to(journal::Outcome::unknown); }
 
 bool FilterRequest::steps() const {
   return std::find(kinds.begin(), kinds.end(), kStep) != kinds.end();

@@ -34,6 +34,10 @@ void add_filter_options(CLI::App& app, FilterRequest& request);
 /// or a number.
 journal::Filter filter_of(const FilterRequest& request);
 
+/// What --kind and --outcome take.
+std::vector<std::string> kind_names();
+std::vector<std::string> outcome_names();
+
 /// Throws `Error{usage}` with the nearest name for one that neither the journal nor a definition
 /// knows; one that has done nothing yet has no entries, but is not unknown.
 void require_known_convergers(const std::vector<std::string>& wanted,

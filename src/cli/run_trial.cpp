@@ -4,6 +4,7 @@
 #include "src/base/version.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/refresh.h"
 #include "src/cli/updating.h"
 
 #include <fmt/core.h>
@@ -55,6 +56,7 @@ bool RunTrial::end(const std::vector<PassResult>& results) {
     Updating updating(config_, true);
     if (proven) {
       updating.updater().commit_trial();
+      refresh_installed(false);
       return true;
     }
     const auto previous = updating.updater().state().trial;

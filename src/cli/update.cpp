@@ -5,6 +5,7 @@
 #include "src/base/version.h"
 #include "src/cli/output.h"
 #include "src/cli/progress.h"
+#include "src/cli/refresh.h"
 #include "src/cli/updating.h"
 
 #include <fmt/core.h>
@@ -99,6 +100,7 @@ int update(Updating& updating, Progress& progress, const UpdateRequest& request,
     return kDone;
   }
   prove_by_passes(updater, config);
+  refresh_installed(common.quiet);
   const auto state = updater.state();
   if (request.to && *request.to != build_number() && *request.to == state.previous_build &&
       updater.installation().has_previous()) {

@@ -28,10 +28,6 @@ std::filesystem::path user_directory(const char* variable, const char* below_hom
   return std::filesystem::path(environment("HOME")) / below_home / "converge";
 }
 
-std::filesystem::path configuration_directory() {
-  return geteuid() == 0 ? "/etc/converge" : user_directory("XDG_CONFIG_HOME", ".config");
-}
-
 std::filesystem::path state_directory() {
   return geteuid() == 0 ? "/var/lib/converge" : user_directory("XDG_STATE_HOME", ".local/state");
 }
@@ -60,6 +56,10 @@ void override_with(const Flags& flags, Config& config) {
 }
 
 }  // namespace
+
+std::filesystem::path configuration_directory() {
+  return geteuid() == 0 ? "/etc/converge" : user_directory("XDG_CONFIG_HOME", ".config");
+}
 
 Config load(const Flags& flags) {
   Config config = defaults();

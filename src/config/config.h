@@ -106,6 +106,10 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
+/// Where the configuration is by default: /etc/converge for root, otherwise
+/// $XDG_CONFIG_HOME/converge.
+std::filesystem::path configuration_directory();
+
 /// Flag before environment (CONVERGE_CONFIG, CONVERGE_DATABASE, CONVERGE_CONVERGERS,
 /// CONVERGE_JOURNAL) before file before default. The file is /etc/converge/converge.toml for root,
 /// otherwise $XDG_CONFIG_HOME/converge/converge.toml; it may be absent unless it was named.

@@ -52,6 +52,32 @@ BOOST_AUTO_TEST_CASE(first_run_whose_passes_do_not_fail_commits_the_trial) {
   BOOST_TEST(host.journal_value("select build from update_seen where channel = 'stable'") == "102");
 }
 
+BOOST_AUTO_TEST_CASE(what_was_installed_with_the_binary_follows_a_build_that_has_proven_itself) {
+  const auto root = host.directory.path().string();
+  const auto page = host.directory / "share" / "man" / "man1" / "converge-update.1";
+  const auto record = host.directory / "share" / "converge" / "installed";
+  const auto installed = host.call({"install", "--prefix", root, "--sysconfdir", root + "/etc"});
+  BOOST_TEST_REQUIRE(installed.status == 0, installed.err);
+  // As if build 101 had another page.
+  const auto text = read_text(page);
+  write_text(page, "of 101\n");
+  const auto digest = run_command({"sha256sum", page.string()}).out.substr(0, 64);
+  auto lines = read_text(record);
+  lines.replace(lines.find("  " + page.string()) - digest.size(), digest.size(), digest);
+  write_text(record, lines);
+  host.release(102);
+  host.updated();
+  BOOST_TEST(read_text(page) == "of 101\n");
+  BOOST_TEST(run().status == 0);
+  BOOST_TEST(read_text(page) == text);
+  BOOST_TEST(contains(read_text(record), "# build 102\n"));
+  // A person goes back: the files do at the next occasion.
+  BOOST_TEST(host.update({"--rollback"}).status == 0);
+  host.updated();
+  BOOST_TEST(host.installed() == 101);
+  BOOST_TEST(contains(read_text(record), "# build 101\n"));
+}
+
 BOOST_AUTO_TEST_CASE(run_whose_passes_all_fail_where_they_had_not_puts_the_one_before_back) {
   BOOST_TEST(run().status == 0);
   host.release(102);
