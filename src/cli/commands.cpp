@@ -134,7 +134,7 @@ constexpr std::array kCommands = {
             "the one before is put back when it fails.\n"
             "Exit status: 75 another update is at work.",
             define_update},
-    Command{"doctor", "check everything around converge, and say what to do; changes nothing",
+    Command{"doctor", "check what is around converge, tell what to do; changes nothing",
             "  converge doctor\n"
             "  converge doctor -q                    only what is not well\n"
             "  converge doctor -o json | jq 'select(.verdict != \"ok\")'\n\n"
