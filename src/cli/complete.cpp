@@ -238,7 +238,7 @@ class Completer {
 
   /// That the line is about.
   std::string converger() const {
-    const auto named = walk_.value_of("--converger");
+    auto named = walk_.value_of("--converger");
     if (!named.empty() || walk_.positionals().empty()) return named;
     const auto options = walk_.app().get_options();
     const bool is_first = std::any_of(options.begin(), options.end(), [](const auto* option) {

@@ -41,7 +41,11 @@ struct Installation {
     return all;
   }
 
-  static std::string source() { return std::getenv("CONVERGE_BINARY"); }
+  static std::string source() {
+    const char* binary = std::getenv("CONVERGE_BINARY");
+    if (binary == nullptr) throw std::runtime_error("CONVERGE_BINARY is not set: use tests/run");
+    return binary;
+  }
   Words with_places(const std::string& command, const Words& more) const {
     Words words = {source(), command, "--prefix", directory.path()};
     if (command == "install") {

@@ -3,6 +3,7 @@
 #include "tests/support/command.h"
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/core.h>
 
 #include <string>
 #include <vector>
@@ -35,8 +36,10 @@ BOOST_AUTO_TEST_CASE(quoted_text_is_read_back_by_bash) {
   for (const std::string text : {"plain", "a b", "it's", "say \"hi\"", "a\nb", "$HOME `id` \\ !x",
                                  "ü:=*?[#~&;|<>(){}", "#x", "~root"}) {
     for (const std::string quote : {"", "'", "\""}) {
-      const auto word = quote + quoted_for_bash(text, quote.empty() ? '\0' : quote[0]) + quote;
-      const auto read = converge::tests::run_command({"bash", "-c", "printf %s " + word});
+      const auto word =
+          fmt::format("{0}{1}{0}", quote, quoted_for_bash(text, quote.empty() ? '\0' : quote[0]));
+      const auto read =
+          converge::tests::run_command({"bash", "-c", fmt::format("printf %s {}", word)});
       BOOST_TEST(read.out == text, word);
     }
   }
