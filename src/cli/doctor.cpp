@@ -3,6 +3,7 @@
 #include "src/base/text.h"
 #include "src/cli/columns.h"
 #include "src/cli/detail_text.h"
+#include "src/cli/installed_files.h"
 #include "src/cli/output.h"
 #include "src/doctor/examination.h"
 
@@ -85,10 +86,12 @@ void print_finding(const doctor::Finding& finding, const Common& common) {
 
 int examine(const Common& common) {
   bool bad = false;
-  const bool stuck = doctor::examine(common.flags, [&](const doctor::Finding& finding) {
+  const auto tell = [&](const doctor::Finding& finding) {
     bad = bad || finding.verdict == doctor::Verdict::bad;
     print_finding(finding, common);
-  });
+  };
+  const bool stuck = doctor::examine(common.flags, tell);
+  tell(examine_installed_files());
   const int status = bad ? kFailed : kDone;
   if (stuck) _exit(status);  // All is printed; a thread would go on where main has ended.
   return status;

@@ -1,3 +1,4 @@
+#include "tests/cli/fixture.h"
 #include "tests/support/apart.h"
 #include "tests/support/command.h"
 #include "tests/support/temp_dir.h"
@@ -199,6 +200,26 @@ BOOST_AUTO_TEST_CASE(what_was_edited_is_kept_and_the_new_one_put_beside_it) {
   BOOST_TEST(converge({"install", "--force"}).status == 0);
   BOOST_TEST(read_text(page()).starts_with(".Dd"));
   BOOST_TEST(read_text(configuration()) == "# mine\n");
+}
+
+BOOST_AUTO_TEST_CASE(doctor_tells_what_is_not_of_this_build) {
+  install();
+  const auto told = [&] {
+    for (const auto& line : lines(converge({"doctor"}).out)) {
+      if (contains(line, " files: ")) return line;
+    }
+    return std::string();
+  };
+  BOOST_TEST(contains(told(), "that converge install put in place are those of this build"));
+  const auto unit = units() / "converged.service";
+  const auto text = read_text(unit);
+  write_text(unit, text + "Nice=5\n");
+  BOOST_TEST(contains(told(), "warning  files: " + unit.string() + " was edited. Keep what is"));
+  write_text(unit, text);
+  std::filesystem::remove(page());
+  BOOST_TEST(contains(told(), page().string() + " is not what this build has. Run: sudo converge"));
+  converge({"install"});
+  BOOST_TEST(contains(told(), "ok       files: "));
 }
 
 BOOST_AUTO_TEST_CASE(configuration_that_was_removed_stays_so) {
