@@ -3,6 +3,7 @@
 #include "src/base/text.h"
 #include "src/base/time_expression.h"
 #include "src/cli/command.h"
+#include "src/cli/detail_text.h"
 #include "src/cli/histogram.h"
 #include "src/cli/journal_upkeep.h"
 #include "src/cli/output.h"
@@ -21,8 +22,14 @@ using journal::ConvergerStatistics;
 using journal::Counts;
 using journal::Statistics;
 
-constexpr std::size_t kWidest = 100;  ///< Columns of a line.
-constexpr std::size_t kGap = 2;       ///< Columns between columns of the table.
+constexpr std::size_t kWide = 100;  ///< Columns of a line, where there is room.
+constexpr std::size_t kNarrow = 80;
+constexpr std::size_t kGap = 2;    ///< Columns between columns of the table.
+constexpr std::size_t kPeak = 14;  ///< `peak 9,999,999`
+constexpr std::size_t kNameBesideBars = 22;
+
+std::size_t line_columns() { return std::clamp(terminal_columns(), kNarrow, kWide); }
+bool is_wide() { return line_columns() == kWide; }
 
 struct Options {
   std::string since = "-7d";
@@ -53,16 +60,33 @@ std::string bucket_text(const Statistics& statistics) {
   return format_duration(std::chrono::milliseconds(statistics.bucket_us / 1000));
 }
 
-/// The numbers of a converger, in the order of `kHeads`; those behind the name align to the right.
+/// Above the numbers of a converger. Which pass was the slowest is left out where it is narrow.
+std::vector<Table::Cell> heads() {
+  std::vector<Table::Cell> row;
+  for (const char* head : {"PASSES", "CORRECTED", "CHANGES", "FAILURES"}) {
+    row.push_back({head, Style::faint});
+  }
+  if (is_wide()) {
+    row.push_back({"SLOWEST", Style::faint});
+    row.push_back({"PASS", Style::faint});
+  }
+  row.push_back({"LAST CORRECTION", Style::faint});
+  return row;
+}
+
+/// In the order of `heads`.
 std::vector<Table::Cell> numbers_of(const ConvergerStatistics& one) {
   const Style failures = one.counts.failures > 0 ? Style::bad : Style::plain;
-  return {{short_number(one.counts.passes)},
-          {short_number(one.counts.inconsistencies)},
-          {short_number(one.counts.changes)},
-          {short_number(one.counts.failures), failures},
-          {one.slowest_pass ? short_duration(one.slowest_ms) : "-"},
-          {one.slowest_pass ? fmt::format("{}", *one.slowest_pass) : "-"},
-          {one.last_correction_us ? format_local(*one.last_correction_us) : "-"}};
+  std::vector<Table::Cell> row = {{short_number(one.counts.passes)},
+                                  {short_number(one.counts.inconsistencies)},
+                                  {short_number(one.counts.changes)},
+                                  {short_number(one.counts.failures), failures}};
+  if (is_wide()) {
+    row.push_back({one.slowest_pass ? short_duration(one.slowest_ms) : "-"});
+    row.push_back({one.slowest_pass ? fmt::format("{}", *one.slowest_pass) : "-"});
+  }
+  row.push_back({one.last_correction_us ? format_local(*one.last_correction_us) : "-"});
+  return row;
 }
 
 void align_right(std::vector<std::vector<Table::Cell>>& rows) {
@@ -74,11 +98,7 @@ void align_right(std::vector<std::vector<Table::Cell>>& rows) {
 }
 
 std::string table_of(const Statistics& statistics, bool unicode) {
-  std::vector<std::vector<Table::Cell>> rows(1);
-  for (const char* head :
-       {"PASSES", "CORRECTED", "CHANGES", "FAILURES", "SLOWEST", "PASS", "LAST CORRECTION"}) {
-    rows.back().push_back({head, Style::faint});
-  }
+  std::vector<std::vector<Table::Cell>> rows = {heads()};
   for (const auto& one : statistics.convergers) rows.push_back(numbers_of(one));
   align_right(rows);
   std::size_t taken = 0;
@@ -88,8 +108,8 @@ std::string table_of(const Statistics& statistics, bool unicode) {
     auto& row = rows[i];
     Table::Cell name{"CONVERGER", Style::faint};
     if (i > 0) {
-      name = {shortened_name(printable(statistics.convergers[i - 1].converger), kWidest - taken,
-                             unicode),
+      name = {shortened_name(printable(statistics.convergers[i - 1].converger),
+                             line_columns() - taken, unicode),
               Style::strong};
     }
     row.insert(row.begin(), std::move(name));
@@ -115,10 +135,9 @@ void add_bars(Table& table, const Table::Cell& name, const std::vector<std::int6
 }
 
 std::string histogram_of(const Statistics& statistics, bool unicode) {
-  constexpr std::size_t kPeak = 14;  // `peak 9,999,999`
   Table table;
   for (const auto& one : statistics.convergers) {
-    const auto columns = kWidest - one.buckets.size() - kPeak - 2 * kGap;
+    const auto columns = line_columns() - one.buckets.size() - kPeak - 2 * kGap;
     const auto name = shortened_name(printable(one.converger), columns, unicode);
     add_bars(table, {name, Style::strong}, column_of(one, &Counts::inconsistencies), Style::good,
              unicode);
@@ -227,9 +246,14 @@ int show(const Options& options, const Common& common) {
   journal::Reader reader(config.journal);
   tell_what_was_pruned(config.journal);
   Progress progress("reading");
-  const auto statistics = reader.statistics(
-      {.first_us = since.first_us, .last_us = until.last_us, .convergers = options.convergers},
-      [&](auto done, auto total) { progress.show(done, total); });
+  journal::StatisticsQuery query{
+      .first_us = since.first_us, .last_us = until.last_us, .convergers = options.convergers};
+  if (!common.json()) {
+    query.most_buckets =
+        static_cast<std::int64_t>(line_columns() - kNameBesideBars - kPeak - 2 * kGap);
+  }
+  const auto statistics =
+      reader.statistics(query, [&](auto done, auto total) { progress.show(done, total); });
   progress.clear();
   if (common.json()) {
     for (const auto& one : statistics.convergers) print(json_of(statistics, one));

@@ -1,5 +1,6 @@
 #include "tests/cli/fixture.h"
 
+#include <boost/algorithm/string/erase.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -183,7 +184,7 @@ BOOST_AUTO_TEST_CASE(failures_are_counted_and_drawn) {
   BOOST_TEST(contains(all.back(), "█  peak 1"));
 }
 
-BOOST_AUTO_TEST_CASE(no_line_is_wider_than_a_hundred_columns) {
+BOOST_AUTO_TEST_CASE(no_line_is_wider_than_a_hundred_columns_or_a_terminal_of_eighty) {
   correct("archive", "id = 1");
   correct("second", "id = 2");
   tamper(
@@ -203,6 +204,18 @@ BOOST_AUTO_TEST_CASE(no_line_is_wider_than_a_hundred_columns) {
     BOOST_TEST(contains(result.out, "987.7G"));
     BOOST_TEST(contains(result.out, "9,999,999"));
     BOOST_TEST(contains(result.out, "still_owns"));
+    const auto shown = run_command({"script", "-qec",
+                                    "stty cols 80; " + binary +
+                                        " stats --color never --since '2026-11-22 10:00' "
+                                        "--until '2026-11-22 11:00'",
+                                    "/dev/null"},
+                                   {.environment = environment})
+                           .out;
+    const auto narrow = lines(boost::erase_all_copy(shown, "\r"));
+    BOOST_TEST(narrow.size() == 9u, shown);
+    for (const auto& line : narrow) BOOST_TEST(width(line) <= 80u, line);
+    BOOST_TEST(contains(shown, "LAST CORRECTION"));
+    BOOST_TEST(!contains(shown, "SLOWEST"));
   }
 }
 
