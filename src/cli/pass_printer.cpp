@@ -147,8 +147,11 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
                              counted(failures_ - kShown, "subject")));
   }
   if (result.error) print_error(result.error->within(name_));
-  const bool quiet = common_.quiet && (result.outcome == engine::PassOutcome::unchanged ||
-                                       result.outcome == engine::PassOutcome::skipped);
+  // A hold that an earlier pass was stopped by is in no entry again, and no news.
+  const bool still_held = result.outcome == engine::PassOutcome::held && result.pass == 0;
+  const bool quiet =
+      common_.quiet && (result.outcome == engine::PassOutcome::unchanged ||
+                        result.outcome == engine::PassOutcome::skipped || still_held);
   if (common_.json()) {
     JsonObject line;
     line.add("kind", "pass");
@@ -179,8 +182,8 @@ void PassPrinter::result(const engine::PassResult& result, const engine::PassCon
     }
     print(sentence(result));
   }
-  if (result.hold) print_hold(*result.hold);
-  if (result.paused) print_pause(*result.paused);
+  if (result.hold && !quiet) print_hold(*result.hold);
+  if (result.paused && !quiet) print_pause(*result.paused);
   if (result.quarantined > 0 && !quiet) {
     print_notice(fmt::format("{}: {} in quarantine, see `converge show {}`", name_,
                              counted(result.quarantined, "subject"), name_));

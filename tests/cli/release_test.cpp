@@ -53,6 +53,17 @@ BOOST_AUTO_TEST_CASE(exceeded_limit_changes_nothing_and_prints_the_digest) {
   require_agreement();
 }
 
+BOOST_AUTO_TEST_CASE(cron_is_told_of_a_hold_once) {
+  const auto first = call({"run", "-q", "archive"});
+  BOOST_TEST(first.status == 3);
+  BOOST_TEST(contains(first.out, "archive  held: 12 inconsistencies"));
+  BOOST_TEST(contains(first.err, "converge release archive"));
+  const auto second = call({"run", "-q", "archive"});
+  BOOST_TEST(second.status == 3);
+  BOOST_TEST(second.out + second.err == "");
+  BOOST_TEST(contains(call({"run", "archive"}).err, "converge release archive"));
+}
+
 BOOST_AUTO_TEST_CASE(hold_stands_until_it_is_released_and_is_journaled_once) {
   const auto digest = require_held(12);
   BOOST_TEST(require_held(12) == digest);
