@@ -52,7 +52,7 @@ class Bench {
  private:
   Sample converge(const std::string& database, int parallel, const std::string& journal) {
     return bench::run({converge_, "--database", world_.url(database), "--convergers",
-                       world_.convergers(parallel), "--journal", journal, "run",
+                       world_.convergers(parallel), "--journal", journal, "run", "-o", "json",
                        "archive_account"});
   }
   Sample bare(const std::string& database, int connections, bool read_again) {
