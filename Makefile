@@ -111,11 +111,13 @@ pages := $(sort $(wildcard man/*.[1-8]))
 host_files := $(sort $(wildcard src/host/*))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
-  $(support_objects) $(state_machine_objects) $(foreach s,$(suites) bench,$(call suite_objects,$s))
+  $(support_objects) $(state_machine_objects) \
+  $(foreach s,$(suites) torture bench,$(call suite_objects,$s))
 
 .PHONY: all check test check-unit check-pg check-cli check-package check-package-deps check-release \
   check-release-deps lint lint-now \
-  format bench demo deb deb-deps deps install uninstall dist release release-deps clean help FORCE
+  format bench demo torture deb deb-deps deps install uninstall dist release release-deps clean help \
+  FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -195,13 +197,16 @@ $(BUILD)/state-machine: $(state_machine_objects) $(BUILD)/src/base/fault_off.o $
 	$(say) LINK $@
 	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
 
+# The harnesses set their scenes with what the suite of the binary has for that.
+torture_fixtures := $(filter %fixture.o,$(call suite_objects,cli))
+
 define suite_rule
-$(BUILD)/check-$1: $(call suite_objects,$1) $(support_objects) $(BUILD)/src/base/fault_off.o \
+$(BUILD)/check-$1: $(call suite_objects,$1) $($1_fixtures) $(support_objects) $(BUILD)/src/base/fault_off.o \
   $(library) | $(BUILD)/state-machine
 	$(say) LINK $$@
 	$(Q)$(link) $$^ $(test_libraries) $(libraries) -lboost_unit_test_framework -o $$@
 endef
-$(foreach s,$(suites),$(eval $(call suite_rule,$s)))
+$(foreach s,$(suites) torture,$(eval $(call suite_rule,$s)))
 
 $(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base/fault_off.o \
   $(library) | $(BUILD)/state-machine
@@ -228,6 +233,10 @@ demo: deps ## a guided tour on a throwaway PostgreSQL
 bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), daemon, outside; BENCH=one
 	+$(Q)$(make) build/converge $(BUILD)/bench $(BUILD)/state-machine
 	$(Q)$(BUILD)/bench $(BUILD)/converge
+
+torture: deps ## kill it, starve it, compare: KILLS=, TORTURE=one; takes minutes
+	+$(Q)$(make) $(built) $(BUILD)/check-torture
+	$(Q)$(if $(TORTURE),BOOST_TEST_RUN_FILTERS='$(TORTURE)' )tests/run $(BUILD) torture
 
 lint: deps ## formatting, static analysis, layers, scripts, man pages
 	+$(Q)$(make) lint-now
