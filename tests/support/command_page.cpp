@@ -1,33 +1,14 @@
 #include "tests/support/command_page.h"
 
+#include "tests/support/roff.h"
 #include "tests/support/temp_dir.h"
 
-#include <boost/algorithm/string/replace.hpp>
-
 #include <algorithm>
-#include <array>
 #include <sstream>
 
 namespace converge::tests {
 
 namespace {
-
-/// What the escapes of roff(7) that the pages use stand for.
-std::string shown(std::string text) {
-  using Pair = std::array<const char*, 2>;
-  for (const auto& [escape, character] :
-       {Pair{"\\(dq", "\""}, Pair{"\\-", "-"}, Pair{"\\&", ""}, Pair{"\\e", "\\"}}) {
-    boost::replace_all(text, escape, character);
-  }
-  return text;
-}
-
-std::vector<std::string> words_of(const std::string& line) {
-  std::istringstream stream(line);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(shown(word));
-  return words;
-}
 
 bool is_macro(const std::string& word) {
   static const std::set<std::string> kMacros = {"Ar", "Cm", "Ev", "Fl", "It", "Nm", "No",

@@ -1,39 +1,12 @@
 #include "tests/support/manual.h"
 
+#include "tests/support/roff.h"
 #include "tests/support/temp_dir.h"
 
 #include <algorithm>
-#include <array>
 #include <sstream>
 
 namespace converge::tests {
-
-namespace {
-
-void replace_all(std::string& text, std::string_view what, std::string_view by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
-    text.replace(at, what.size(), by);
-  }
-}
-
-/// What the escapes of roff(7) that the pages use stand for.
-std::string shown(std::string text) {
-  using Pair = std::array<std::string_view, 2>;
-  for (const auto& [escape, character] :
-       {Pair{"\\(dq", "\""}, Pair{"\\-", "-"}, Pair{"\\&", ""}, Pair{"\\e", "\\"}}) {
-    replace_all(text, escape, character);
-  }
-  return text;
-}
-
-std::vector<std::string> words_of(const std::string& line) {
-  std::istringstream stream(line);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(shown(word));
-  return words;
-}
-
-}  // namespace
 
 Manual::Manual(const std::string& name) {
   const std::string sign = ".\\\" page ";
