@@ -1,8 +1,9 @@
 #include "src/cli/complete.h"
 
-#include "src/cli/embedded.h"
 #include "src/cli/entry_filter.h"
+#include "src/cli/help_topics.h"
 #include "src/cli/known_values.h"
+#include "src/cli/manual.h"
 #include "src/cli/output.h"
 #include "src/cli/shell_words.h"
 
@@ -128,19 +129,40 @@ std::vector<std::string> choices_of(const std::string& type) {
   return choices;
 }
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 std::vector<Completion::Word> plain(const std::vector<std::string>& texts) {
   std::vector<Completion::Word> words;
   for (const auto& text : texts) words.push_back({text});
   return words;
 }
 
-std::vector<Completion::Word> topics() {
-  constexpr std::string_view kText = "text/";
+/// Where a value is a time; most people mean one of these.
+std::vector<Completion::Word> usual_times() {
+  return {{"-1h", "an hour ago"},
+          {"-1d", "a day ago"},
+          {"-7d", "a week ago"},
+          {"today", "since midnight"},
+          {"yesterday", "since the midnight before"},
+          {"now"}};
+}
+
+/// What `converge help` shows: of commands that have them, their subcommands follow.
+std::vector<Completion::Word> topics(const CLI::App& program,
+                                     const std::vector<std::string>& before) {
   std::vector<Completion::Word> words;
-  for (const auto& file : embedded_files()) {
-    if (!file.name.starts_with(kText)) continue;
-    const auto page = file.name.substr(kText.size());
-    words.push_back({std::string(page.substr(0, page.rfind('.')))});
+  if (before.empty()) {
+    const auto pages = manual();
+    for (const auto& group : topic_groups(program, pages)) {
+      for (const auto& topic : group.topics) words.push_back({topic.name, topic.summary});
+    }
+    return words;
+  }
+  for (const auto* command : shown_commands(program)) {
+    if (before.size() != 1 || command->get_name() != before.front()) continue;
+    for (const auto* below : shown_commands(*command)) {
+      words.push_back({below->get_name(), first_line(below->get_description())});
+    }
   }
   return words;
 }
@@ -168,8 +190,6 @@ class Completer {
   }
 
  private:
-  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
   static Completion beginning_with(Completion completion, std::string_view beginning) {
     std::erase_if(completion.words,
                   [&](const auto& word) { return !word.text.starts_with(beginning); });
@@ -186,10 +206,12 @@ class Completer {
       return found;
     }
     Completion found;
+    std::set<std::string> seen;  // Each command has a --help of its own.
     for (const auto* option : walk_.options()) {
       const bool is_repeatable = option->get_items_expected_max() > 1;
       if (option->get_group().empty() || (walk_.has(*option) && !is_repeatable)) continue;
       for (const auto& name : option->get_lnames()) {
+        if (!seen.insert(name).second) continue;
         found.words.push_back({"--" + name, first_line(option->get_description())});
       }
     }
@@ -205,7 +227,15 @@ class Completer {
     const auto at = walk_.positionals().size();
     const auto* option = at < options.size() ? options[at] : options.back();
     if (at >= options.size() && option->get_items_expected_max() <= 1) return {};
-    return values(*option, last_);
+    auto found = values(*option, last_);
+    // Of several, nobody wants the same one twice.
+    const auto& given = walk_.positionals();
+    const auto first =
+        given.begin() + static_cast<std::ptrdiff_t>(std::min(at, options.size() - 1));
+    std::erase_if(found.words, [&](const auto& word) {
+      return std::find(first, given.end(), word.text) != given.end();
+    });
+    return found;
   }
 
   Completion values(const CLI::Option& option, const std::string& beginning) const {
@@ -228,12 +258,23 @@ class Completer {
     const bool names_one = option.get_positional() ? walk_.app().get_name() != "new"
                                                    : option.check_name("--converger");
     if (word == "NAME" && names_one) return known_convergers(flags_);
+    if (word == "KEY" && walk_.app().get_name() == "retry") {
+      return quarantined_subjects(flags_, converger(), beginning);
+    }
     if (word == "KEY") return recent_subjects(flags_, converger(), beginning);
     if (word == "DIGEST") return held_digests(flags_, converger());
     if (word == "KIND") return plain(kind_names());
     if (word == "OUTCOME") return plain(outcome_names());
-    if (word == "TOPIC") return topics();
+    if (word == "TOPIC") return topics(*walk_.app().get_parent(), walk_.positionals());
+    if (word == "TIME") return usual_times();
+    if (option.check_name("--actor")) return recent_actors(flags_);
+    if (word == "NAME" && names_channel(option)) return known_channels(flags_);
     return {};
+  }
+
+  static bool names_channel(const CLI::Option& option) {
+    return option.check_name("--channel") || option.check_name("--from") ||
+           option.check_name("--to");
   }
 
   /// That the line is about.

@@ -32,10 +32,14 @@ Completion complete(const CLI::App& app, const std::vector<std::string>& words);
 /// `converge complete SHELL ...`, which the scripts call. Prints nothing but what they read; the
 /// exit status is always 0.
 ///
-///     bash LINE POINT WORDBREAKS   the line up to the cursor; a kind, then quoted words, a line
-///     each zsh | fish WORD...           a kind, then words with what they are about after a tab;
-///     each
-///                                  ends with a zero byte
+///     bash LINE POINT WORDBREAKS
+///
+/// is asked for the line up to the cursor: a kind, then quoted words, a line each.
+///
+///     zsh WORD...
+///     fish WORD...
+///
+/// are: a kind, then words with what they are about after a tab; each ends with a zero byte.
 int answer_shell(const CLI::App& app, std::span<char* const> arguments);
 
 }  // namespace converge::cli

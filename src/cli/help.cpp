@@ -2,6 +2,7 @@
 #include "src/base/json_object.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
+#include "src/cli/help_topics.h"
 #include "src/cli/histogram.h"
 #include "src/cli/manual.h"
 #include "src/cli/output.h"
@@ -21,45 +22,16 @@ using Words = std::vector<std::string>;
 
 constexpr std::size_t kColumns = 78;
 
-/// Something that help is asked for, and where it is told.
-struct Topic {
-  std::string name;
-  std::string summary;
-  const Page* page = nullptr;
-};
-
-struct Group {
-  std::string_view title;
-  std::vector<Topic> topics;
-};
-
 struct Manual {
   const CLI::App& app;  ///< Of the whole program.
   std::vector<Page> pages = manual();
-
-  /// Of a command and its subcommands, `journal verify`; the longest part of it that has one.
-  const Page* page_of(Words path) const {
-    for (; !path.empty(); path.pop_back()) {
-      const auto* page = find_page(pages, fmt::format("{}", fmt::join(path, "-")));
-      if (page != nullptr) return page;
-    }
-    return nullptr;
-  }
 };
-
-bool is_shown(const CLI::App* command) {
-  return !command->get_name().empty() && !command->get_group().empty();
-}
-
-std::vector<const CLI::App*> subcommands(const CLI::App& app) {
-  return app.get_subcommands(is_shown);
-}
 
 /// Without it, there is no such command.
 bool is_command(const CLI::App& app, const Words& path) {
   const CLI::App* at = &app;
   for (const std::string& word : path) {
-    const auto all = subcommands(*at);
+    const auto all = shown_commands(*at);
     const auto found = std::find_if(all.begin(), all.end(),
                                     [&](const CLI::App* one) { return one->get_name() == word; });
     if (found == all.end()) return false;
@@ -68,39 +40,9 @@ bool is_command(const CLI::App& app, const Words& path) {
   return true;
 }
 
-Group commands_of(const Manual& manual) {
-  Group group{.title = "Commands", .topics = {}};
-  for (const CLI::App* command : subcommands(manual.app)) {
-    const auto* page = manual.page_of({command->get_name()});
-    if (page == nullptr) continue;
-    group.topics.push_back(
-        {.name = command->get_name(), .summary = command->get_description(), .page = page});
-  }
-  return group;
-}
-
-/// Pages of one section that are about no command.
-Group section(const Manual& manual, std::string_view title, int number) {
-  Group group{.title = title, .topics = {}};
-  for (const Page& page : manual.pages) {
-    const auto topic = topic_of(manual.pages, page);
-    if (page.section != number || is_command(manual.app, {topic})) continue;
-    group.topics.push_back({.name = topic, .summary = page.summary, .page = &page});
-  }
-  return group;
-}
-
-std::vector<Group> groups_of(const Manual& manual) {
-  Group service = section(manual, "Service", 8);
-  Group overview = section(manual, "Overview", 1);
-  std::erase_if(overview.topics, [](const Topic& topic) { return topic.name != "converge"; });
-  return {std::move(overview), commands_of(manual), section(manual, "Files", 5),
-          section(manual, "Explained", 7), std::move(service)};
-}
-
-std::string list_json(const std::vector<Group>& groups) {
+std::string list_json(const std::vector<TopicGroup>& groups) {
   std::string text;
-  for (const Group& group : groups) {
+  for (const TopicGroup& group : groups) {
     for (const Topic& topic : group.topics) {
       text += JsonObject()
                   .add("topic", topic.name)
@@ -112,13 +54,13 @@ std::string list_json(const std::vector<Group>& groups) {
   return text;
 }
 
-std::string list_text(const Manual& manual, const std::vector<Group>& groups) {
+std::string list_text(const Manual& manual, const std::vector<TopicGroup>& groups) {
   std::size_t width = 0;
-  for (const Group& group : groups) {
+  for (const TopicGroup& group : groups) {
     for (const Topic& topic : group.topics) width = std::max(width, topic.name.size());
   }
   std::string text = manual.app.get_description() + "\n";
-  for (const Group& group : groups) {
+  for (const TopicGroup& group : groups) {
     text += fmt::format("\n{}:\n", styled(Style::strong, group.title));
     for (const Topic& topic : group.topics) {
       text += fmt::format("  {:<{}}  {}\n", topic.name, width, topic.summary);
@@ -143,12 +85,12 @@ std::string in_lines(const Words& words) {
 
 [[noreturn]] void refuse(const Manual& manual, const std::string& asked) {
   Words names;
-  for (const Group& group : groups_of(manual)) {
+  for (const TopicGroup& group : topic_groups(manual.app, manual.pages)) {
     for (const Topic& topic : group.topics) names.push_back(topic.name);
   }
   Words candidates = names;
-  for (const CLI::App* command : subcommands(manual.app)) {
-    for (const CLI::App* action : subcommands(*command)) {
+  for (const CLI::App* command : shown_commands(manual.app)) {
+    for (const CLI::App* action : shown_commands(*command)) {
       candidates.push_back(command->get_name() + " " + action->get_name());
     }
   }
@@ -163,7 +105,7 @@ std::string in_lines(const Words& words) {
 const Page& page_for(const Manual& manual, Words topic) {
   const std::string asked = fmt::format("{}", fmt::join(topic, " "));
   if (topic.size() > 1 && topic.front() == "converge") topic.erase(topic.begin());
-  const Page* page = is_command(manual.app, topic) ? manual.page_of(topic) : nullptr;
+  const Page* page = is_command(manual.app, topic) ? page_of_command(manual.pages, topic) : nullptr;
   if (page == nullptr && topic.size() == 1) page = find_page(manual.pages, topic.front());
   if (page == nullptr) refuse(manual, asked);
   return *page;
@@ -194,7 +136,7 @@ int help(const CLI::App& app, const Words& topic, const Common& common) {
     show(page_for(manual, topic), common);
     return kDone;
   }
-  const auto groups = groups_of(manual);
+  const auto groups = topic_groups(manual.app, manual.pages);
   const Pager pager(!common.json());
   print(common.json() ? list_json(groups) : list_text(manual, groups));
   return kDone;
@@ -204,8 +146,7 @@ int help(const CLI::App& app, const Words& topic, const Common& common) {
 
 std::function<int()> define_help(CLI::App& app, const Common& common) {
   const auto topic = std::make_shared<Words>();
-  app.add_option("topic", *topic, "a command, or a page such as sql, toml or recovery")
-      ->type_name("TOPIC");
+  app.add_option("TOPIC", *topic, "a command, or a page such as sql, toml or recovery");
   return [&app, topic, &common] { return help(*app.get_parent(), *topic, common); };
 }
 

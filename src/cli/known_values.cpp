@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace converge::cli {
 
@@ -41,6 +43,31 @@ bool can_be_typed(std::string_view key) {
   });
 }
 
+std::vector<Completion::Word> words_of(const std::set<std::string>& names) {
+  std::vector<Completion::Word> words;
+  for (const auto& name : names) words.push_back({name});
+  return words;
+}
+
+/// Keys, each once, in the order they come in.
+class Subjects {
+ public:
+  explicit Subjects(std::string_view beginning) : beginning_(beginning) {}
+
+  void add(const std::string& key, const std::optional<std::string>& label) {
+    if (words_.size() == kMostSubjects) return;
+    if (!key.starts_with(beginning_) || !can_be_typed(key)) return;
+    if (!seen_.insert(key).second) return;
+    words_.push_back({key, label && can_be_typed(*label) ? *label : std::string()});
+  }
+  std::vector<Completion::Word> take() { return std::move(words_); }
+
+ private:
+  std::string_view beginning_;
+  std::set<std::string> seen_;
+  std::vector<Completion::Word> words_;
+};
+
 }  // namespace
 
 std::vector<Completion::Word> known_convergers(const config::Flags& flags) {
@@ -53,29 +80,52 @@ std::vector<Completion::Word> known_convergers(const config::Flags& flags) {
       for (auto& name : journal::Reader(config.journal).convergers()) names.insert(name);
     });
   });
-  std::vector<Completion::Word> words;
-  for (const auto& name : names) words.push_back({name});
-  return words;
+  return words_of(names);
 }
 
 std::vector<Completion::Word> recent_subjects(const config::Flags& flags,
                                               const std::string& converger,
                                               const std::string& beginning) {
-  std::vector<Completion::Word> words;
+  using journal::Kind;
+  Subjects subjects(beginning);
   silently([&] {
-    std::set<std::string> seen;
-    journal::Filter filter{.kinds = {journal::Kind::inconsistency}, .newest = kNewest};
+    journal::Filter filter{.kinds = {Kind::inconsistency, Kind::failure, Kind::attempt},
+                           .newest = kNewest};
     if (!converger.empty()) filter.convergers = {converger};
     journal::Reader(config::load(flags).journal).newest_first(filter, [&](const auto& stored) {
-      const auto& subject = stored.entry.subject;
-      if (!subject || words.size() == kMostSubjects) return;
-      if (!subject->starts_with(beginning) || !can_be_typed(*subject)) return;
-      if (!seen.insert(*subject).second) return;
-      const auto& label = stored.entry.label;
-      words.push_back({*subject, label && can_be_typed(*label) ? *label : std::string()});
+      if (stored.entry.subject) subjects.add(*stored.entry.subject, stored.entry.label);
     });
   });
-  return words;
+  return subjects.take();
+}
+
+std::vector<Completion::Word> quarantined_subjects(const config::Flags& flags,
+                                                   const std::string& converger,
+                                                   const std::string& beginning) {
+  Subjects subjects(beginning);
+  silently([&] {
+    for (const auto& one : journal::Reader(config::load(flags).journal).state().quarantined) {
+      if (converger.empty() || one.converger == converger) subjects.add(one.subject, one.label);
+    }
+  });
+  return subjects.take();
+}
+
+std::vector<Completion::Word> recent_actors(const config::Flags& flags) {
+  std::set<std::string> names;
+  silently([&] {
+    const journal::Filter filter{.newest = kNewest};
+    journal::Reader(config::load(flags).journal).newest(filter, [&](const auto& stored) {
+      if (can_be_typed(stored.actor)) names.insert(stored.actor);
+    });
+  });
+  return words_of(names);
+}
+
+std::vector<Completion::Word> known_channels(const config::Flags& flags) {
+  std::set<std::string> names = {"canary", "stable"};
+  silently([&] { names.insert(config::load(flags).update.channel); });
+  return words_of(names);
 }
 
 std::vector<Completion::Word> held_digests(const config::Flags& flags,

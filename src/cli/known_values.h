@@ -14,11 +14,23 @@ namespace converge::cli {
 /// Those with a definition, those of the binary that are configured, and those of the journal.
 std::vector<Completion::Word> known_convergers(const config::Flags& flags);
 
-/// Subjects among the newest entries of the journal whose key begins with `beginning`, the newest
-/// first; with their labels. Of one converger, unless `converger` is empty.
+/// Subjects among the newest entries of the journal, corrected ones and failed ones, whose key
+/// begins with `beginning`, the newest first; with their labels. Of one converger, unless
+/// `converger` is empty.
 std::vector<Completion::Word> recent_subjects(const config::Flags& flags,
                                               const std::string& converger,
                                               const std::string& beginning);
+
+/// Those in quarantine; likewise, those first that are due first.
+std::vector<Completion::Word> quarantined_subjects(const config::Flags& flags,
+                                                   const std::string& converger,
+                                                   const std::string& beginning);
+
+/// Who caused the newest entries of the journal.
+std::vector<Completion::Word> recent_actors(const config::Flags& flags);
+
+/// The channels that releases usually go to, and the one that this host follows.
+std::vector<Completion::Word> known_channels(const config::Flags& flags);
 
 /// The digests of what limits hold; of one converger, unless that is empty.
 std::vector<Completion::Word> held_digests(const config::Flags& flags,

@@ -40,6 +40,12 @@ struct Completing : Cli {
     environment["PATH"] = (directory / "bin").string() + ":" + std::getenv("PATH");
     environment["HOME"] = directory.path().string();
   }
+  /// Adds rows that a check refuses, so that they were never corrected.
+  void fail_at(const Words& keys) const {
+    sql("alter table thing add check (key not like 'bad%' or not done)");
+    for (const auto& key : keys) sql("insert into thing values ('" + key + "')");
+    BOOST_TEST_REQUIRE(call({"run", "finish_thing"}).status == 1);
+  }
   std::filesystem::path said() const { return directory / "said"; }
 
   /// The arguments that the line has after a Tab, in a shell on a terminal.
@@ -130,6 +136,70 @@ BOOST_AUTO_TEST_CASE(what_is_on_the_line_is_followed) {
   BOOST_TEST(answer({"journal", "verify", "--journal", ""}) == "files\n");
   BOOST_TEST(!contains(answer({"run", "--subject", "1", "--s"}), "--subject"));
   BOOST_TEST(answer({"new", ""}) == "words\n");
+}
+
+BOOST_DATA_TEST_CASE(topics_of_help_are_commands_and_pages,
+                     boost::unit_test::data::make({"bash", "zsh"}), shell) {
+  BOOST_TEST((typed(shell, "converge help ru") == Words{"help", "run"}));
+  BOOST_TEST((typed(shell, "converge help sq") == Words{"help", "sql"}));
+  BOOST_TEST((typed(shell, "converge help journal.") == Words{"help", "journal.5"}));
+  BOOST_TEST((typed(shell, "converge help journal veri") == Words{"help", "journal", "verify"}));
+}
+
+BOOST_AUTO_TEST_CASE(every_topic_of_help_is_offered_once) {
+  std::string listed = "words\n";
+  for (const auto& line : lines(call({"help", "-o", "json"}).out)) {
+    listed += member(line, "topic") + "\t" + member(line, "summary") + "\n";
+  }
+  BOOST_TEST(lines(listed).size() > 20u);
+  BOOST_TEST(answer({"help", ""}) == listed);
+  BOOST_TEST(fish("converge help toml") == "toml\tthe configuration of converge\n");
+  BOOST_TEST(answer({"help", "run", ""}) == "words\n");
+  BOOST_TEST(answer({"help", "journal", "verify", ""}) == "words\n");
+}
+
+BOOST_DATA_TEST_CASE(subject_that_only_failed_is_offered,
+                     boost::unit_test::data::make({"bash", "zsh"}), shell) {
+  fail_at({"bad one"});
+  BOOST_TEST((typed(shell, "converge why ba") == Words{"why", "bad one"}));
+  BOOST_TEST(
+      (typed(shell, "converge retry finish_thing ") == Words{"retry", "finish_thing", "bad one"}));
+}
+
+BOOST_AUTO_TEST_CASE(retry_offers_what_is_in_quarantine) {
+  fail_at({"bad one", "bad two"});
+  auto offered = lines(answer({"retry", "finish_thing", ""}));
+  std::sort(offered.begin(), offered.end());
+  BOOST_TEST((offered == Words{"bad one", "bad two", "words"}));
+  BOOST_TEST(answer({"retry", "finish_thing", "bad t"}) == "words\nbad two\n");
+  BOOST_TEST(answer({"retry", "another", ""}) == "words\n");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_offered_twice) {
+  const auto options = lines(answer({"run", "-"}));
+  BOOST_TEST(std::count_if(options.begin(), options.end(),
+                           [](const auto& line) { return line.starts_with("--help\t"); }) == 1);
+  BOOST_TEST(answer({"run", "fini"}) == "words\nfinish_thing\n");
+  BOOST_TEST(answer({"run", "finish_thing", "fini"}) == "words\n");
+}
+
+BOOST_AUTO_TEST_CASE(actors_times_and_channels_are_offered) {
+  environment["SUDO_USER"] = "ada.lovelace";
+  sql("update thing set done = false");
+  BOOST_TEST_REQUIRE(call({"run", "finish_thing"}).status == 0);
+  const auto actor = member(lines(call({"journal", "-n1", "-o", "json"}).out).at(0), "actor");
+  BOOST_TEST(contains(answer({"journal", "--actor", ""}), "\n" + actor + "\n"));
+  BOOST_TEST(contains(answer({"journal", "--since", "-"}), "\n-7d\t"));
+  BOOST_TEST(
+      (typed("bash", "converge journal --until yes") == Words{"journal", "--until", "yesterday"}));
+  for (const auto& line : lines(answer({"stats", "--since", ""}))) {
+    if (line == "words") continue;
+    BOOST_TEST(call({"stats", "--since", line.substr(0, line.find('\t'))}).status == 0, line);
+  }
+  directory.write("converge.toml", "[update]\nchannel = \"nightly\"\n");
+  environment["CONVERGE_CONFIG"] = (directory / "converge.toml").string();
+  BOOST_TEST(answer({"update", "--channel", ""}) == "words\ncanary\nnightly\nstable\n");
+  BOOST_TEST(answer({"publish", "promote", "/srv", "--to", "can"}) == "words\ncanary\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
