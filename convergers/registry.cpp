@@ -13,7 +13,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <fcntl.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace converge::convergers {
 
@@ -28,6 +30,17 @@ bool is_definition(const std::filesystem::path& path) {
          !name.starts_with('.');
 }
 
+/// What makes it, by whoever may.
+std::string making(const std::filesystem::path& directory) {
+  std::error_code error;
+  auto above = std::filesystem::absolute(directory, error).parent_path();
+  while (above.has_relative_path() && !std::filesystem::exists(above, error)) {
+    above = above.parent_path();
+  }
+  const bool may = faccessat(AT_FDCWD, above.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  return fmt::format("Run: {}mkdir -p -m 755 {}. Or name", may ? "" : "sudo ", directory.native());
+}
+
 std::vector<std::filesystem::path> definition_files(const std::filesystem::path& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> paths;
@@ -39,8 +52,9 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
     throw Error(ErrorKind::usage,
                 fmt::format("cannot read the directory of convergers {}: {}", directory.string(),
                             system_reason(error.value())),
-                "Name it with --convergers DIR, CONVERGE_CONVERGERS, or `directory` under "
-                "[convergers] in the configuration.");
+                fmt::format("{} another with --convergers DIR, CONVERGE_CONVERGERS, or `directory` "
+                            "under [convergers] in the configuration.",
+                            error.value() == ENOENT ? making(directory) : "Name"));
   }
   std::sort(paths.begin(), paths.end());
   return paths;

@@ -37,6 +37,8 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
+  /// Those that are missing on its way, too, whatever the umask says. Throws `Error{failure}`.
+  void make_directories(const std::filesystem::path& directory);
   /// Whatever the umask says. Throws `Error{failure}`, with a hint; the path is as it was.
   void stage(const std::filesystem::path& path, std::string_view content, mode_t mode);
   /// Throws `Error{failure}` that names the path which could not be replaced; those before it are.
@@ -47,7 +49,6 @@ class Staging {
     std::string temporary;
     std::filesystem::path path;
   };
-  void make_directories(const std::filesystem::path& directory);
 
   std::vector<Staged> staged_;
   std::vector<std::filesystem::path> made_;  ///< Directories, outer ones first.

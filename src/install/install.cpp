@@ -154,6 +154,13 @@ Record both(Record one, const std::optional<Record>& other) {
   return one;
 }
 
+/// An update may not write there, and has nothing to put there.
+bool lacks_definitions(const InstallRequest& request) {
+  std::error_code error;
+  return !request.refresh &&
+         !std::filesystem::exists(request.places.on_disk(request.places.definitions()), error);
+}
+
 void require_closed(const InstallRequest& request, const std::vector<Plan>& plans) {
   if (!request.places.destdir.empty()) return;
   std::set<std::filesystem::path> directories = {request.places.record().parent_path()};
@@ -167,8 +174,10 @@ void carry_out(const InstallRequest& request, const std::optional<Record>& befor
   const auto after = record_after(request, before, plans);
   const bool is_idle =
       std::all_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.target.empty(); });
-  if (is_idle && before && before->text() == after.text()) return;
+  const bool makes_definitions = lacks_definitions(request);
+  if (is_idle && !makes_definitions && before && before->text() == after.text()) return;
   Staging staging;
+  if (makes_definitions) staging.make_directories(places.on_disk(places.definitions()));
   // First, so that it is renamed first.
   staging.stage(places.on_disk(places.record()), both(after, before).text(), 0644);
   for (const Plan& plan : plans) {
@@ -206,9 +215,13 @@ std::vector<Deed> install(const InstallRequest& request) {
   const auto plans = plan_all(request, record);
   const auto removals = record ? obsolete(request, *record) : std::vector<Deed>();
   require_closed(request, plans);
-  if (!request.dry_run) carry_out(request, record, plans, removals);
   std::vector<Deed> deeds;
   for (const Plan& plan : plans) deeds.push_back(plan.deed);
+  if (!request.refresh) {
+    deeds.push_back({lacks_definitions(request) ? Did::installed : Did::unchanged,
+                     request.places.definitions() / ""});
+  }
+  if (!request.dry_run) carry_out(request, record, plans, removals);
   deeds.insert(deeds.end(), removals.begin(), removals.end());
   return deeds;
 }

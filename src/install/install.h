@@ -43,7 +43,8 @@ struct InstallRequest {
 /// A file that is there and is none that was installed, or was edited since, is kept, and the new
 /// one put beside it, as NAME.new; of the configuration only if it is another than the one that was
 /// installed last. The program is always replaced. What an earlier build has installed and this one
-/// has not is removed, unless it was edited. A configuration that was removed stays so.
+/// has not is removed, unless it was edited. A configuration that was removed stays so. Beside it,
+/// the directory of definitions is made, because nothing runs without it.
 ///
 /// All files are written before the first is put in place; each appears with one rename, and what
 /// both the old and the new ones are is on record before. Killed anywhere, every path has a whole

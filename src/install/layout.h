@@ -24,6 +24,8 @@ struct Places {
 
   std::filesystem::path program() const { return bindir / "converge"; }
   std::filesystem::path record() const { return datadir / "converge" / "installed"; }
+  /// The directory of converger files, a person's: empty when it is new.
+  std::filesystem::path definitions() const { return configuration / "convergers"; }
   std::filesystem::path on_disk(const std::filesystem::path& path) const {
     return destdir.empty() ? path : destdir / path.relative_path();
   }

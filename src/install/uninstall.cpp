@@ -74,7 +74,7 @@ void carry_out(const Places& places, const std::vector<Deed>& deeds) {
   updater::sync_directory(record.parent_path());
   // Those that are converge's alone, where they are empty.
   for (const auto& directory : {places.datadir / "converge/convergers", places.datadir / "converge",
-                                places.configuration}) {
+                                places.definitions(), places.configuration}) {
     rmdir(places.on_disk(directory).c_str());
   }
 }

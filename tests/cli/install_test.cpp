@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <vector>
 
 namespace {
@@ -167,6 +168,31 @@ BOOST_AUTO_TEST_CASE(second_time_changes_nothing) {
   BOOST_TEST(count(again.out, R"("done":"unchanged")") == count(again.out, "\n"));
   BOOST_TEST((std::filesystem::last_write_time(record()) == before));
   BOOST_TEST(converge({"install", "-q"}).out == "");
+}
+
+BOOST_AUTO_TEST_CASE(directory_of_definitions_is_there_and_goes_when_it_is_empty) {
+  const auto definitions = directory / "etc" / "converge" / "convergers";
+  BOOST_TEST(contains(install({"--dry-run"}).out, "installed  " + definitions.string() + "/\n"));
+  BOOST_TEST(!std::filesystem::exists(definitions));
+  const auto said = run_apart([&] {
+    ::umask(0077);
+    return std::to_string(run_install().status);
+  });
+  BOOST_TEST(said == "0");
+  BOOST_TEST((std::filesystem::status(definitions).permissions() == std::filesystem::perms(0755)));
+  // Where all else is there already, too.
+  std::filesystem::remove(definitions);
+  converge({"install"});
+  const auto listed =
+      converge({"list", "--convergers", definitions, "--journal", directory / "journal.db"});
+  BOOST_TEST(listed.status == 0, listed.err);
+  write_text(definitions / "mine.sql", "mine");
+  BOOST_TEST(converge({"uninstall", "--purge"}).status == 0);
+  BOOST_TEST((files() == Paths{definitions / "mine.sql"}));
+  install();
+  std::filesystem::remove(definitions / "mine.sql");
+  BOOST_TEST(converge({"uninstall", "--purge"}).status == 0);
+  BOOST_TEST(!std::filesystem::exists(directory / "etc" / "converge"));
 }
 
 BOOST_AUTO_TEST_CASE(record_is_one_that_sha256sum_checks) {

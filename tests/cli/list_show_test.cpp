@@ -74,7 +74,9 @@ BOOST_AUTO_TEST_CASE(missing_directory_of_definitions_is_refused) {
   BOOST_TEST(result.status == 2);
   BOOST_TEST(contains(
       result.err, "cannot read the directory of convergers " + (directory / "nowhere").string()));
-  BOOST_TEST(contains(result.err, "converge: hint: Name it with --convergers DIR"));
+  BOOST_TEST(contains(result.err, "converge: hint: Run: mkdir -p -m 755 " +
+                                      (directory / "nowhere").string() +
+                                      ". Or name another with --convergers DIR"));
 }
 
 BOOST_AUTO_TEST_CASE(files_that_are_no_definitions_are_not_listed) {
