@@ -78,8 +78,9 @@ void Reader::follow(const Block& block, const std::string& example) {
 
 void Reader::require_all_as_printed() const {
   const std::string path = (directory.path() / "bin").string() + ":" + std::getenv("PATH");
+  // As where each user has a group, and its members may write what he makes.
   const auto ran = run_command(
-      {"bash", "-c", script_},
+      {"bash", "-c", "umask 002\n" + script_},
       {.environment = {{"PATH", path}, {"XDG_CONFIG_HOME", here_.string()}}, .directory = here_});
   BOOST_TEST_REQUIRE(!ran.timed_out);
   BOOST_TEST(ran.err == "");
