@@ -8,7 +8,9 @@
 #include <csignal>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <set>
+#include <stdexcept>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <thread>
@@ -45,10 +47,18 @@ class Cron : public Cli {
 
   /// Lets cron see one minute begin, and waits until so many lines have ended; the exit statuses.
   std::vector<std::string> run(const std::string& crontab, std::size_t count) const {
+    run_until([&] { return statuses().size() >= count; }, crontab);
+    return statuses();
+  }
+
+  /// The same, with a file of /etc/cron.d that calls what is in /usr/local/bin.
+  void run_until(const std::function<bool()>& condition, const std::string& crontab,
+                 const std::string& system_file = "") const {
     const auto said = run_apart([&] {
       prepare(crontab);
+      put_system_file(system_file);
       const auto cron = start();
-      const auto ended = eventually([&] { return statuses().size() >= count; });
+      const auto ended = eventually(condition);
       // Its mails come when a line has ended, in a moment.
       std::this_thread::sleep_for(std::chrono::seconds(2));
       cron->kill(SIGTERM);
@@ -56,7 +66,6 @@ class Cron : public Cli {
       return std::string(ended ? "ended" : "late: ") + (ended ? "" : cron->err() + cron->out());
     });
     BOOST_TEST(said == "ended");
-    return statuses();
   }
 
   /// The mail of the line whose command contains the text; empty when there is none.
@@ -118,6 +127,14 @@ class Cron : public Cli {
     mount_at((directory / "nothing").c_str(), "/etc/crontab", nullptr, MS_BIND);
   }
 
+  void put_system_file(const std::string& text) const {
+    std::filesystem::create_directory(directory / "local");
+    std::filesystem::create_symlink(binary, directory / "local" / "converge");
+    mount_at((directory / "local").c_str(), "/usr/local/bin", nullptr, MS_BIND);
+    write_text("/etc/cron.d/converge", text);
+    ::chmod("/etc/cron.d/converge", 0644);
+  }
+
   /// Two seconds before a minute begins, by its clock: nobody waits for a real one.
   static std::unique_ptr<Command> start() {
     const auto now = ::time(nullptr);
@@ -130,6 +147,18 @@ class Cron : public Cli {
                             {"FAKETIME", "+" + std::to_string(ahead) + "s"}}});
   }
 };
+
+/// What is indented, or between the requests of mdoc, from PATH= to the line that runs.
+std::string documented_file(const std::string& page) {
+  std::string file;
+  for (const auto& one : lines(read_text(page))) {
+    const auto text = one.substr(std::min(one.size(), one.find_first_not_of(' ')));
+    if (file.empty() && !text.starts_with("PATH=")) continue;
+    file += text + "\n";
+    if (text.starts_with("* ")) return file;
+  }
+  throw std::runtime_error("no file for cron in " + page);
+}
 
 BOOST_FIXTURE_TEST_SUITE(cron, Cron)
 
@@ -183,6 +212,23 @@ BOOST_AUTO_TEST_CASE(mail_comes_when_something_happened_and_only_then) {
       run_command({"sqlite3", "-readonly", (directory / "state-correcting" / "journal.db").string(),
                    "select distinct name from actor"})
           .out == "cron\n");
+}
+
+BOOST_AUTO_TEST_CASE(file_that_the_readme_shows_is_all_that_cron_needs) {
+  BOOST_REQUIRE(::geteuid() == 0);
+  define("archive", archiver(""));
+  auto file = documented_file("README.md");
+  BOOST_TEST(file == documented_file("man/converge-run.1"));
+  const std::string example = "postgresql://app@db.example.com/app";
+  BOOST_REQUIRE(contains(file, example));
+  file.replace(file.find(example), example.size(), url);
+  // Where a host has them, where nothing needs to be said of it.
+  const auto places = "MAILTO=operator\nCONVERGE_CONFIG=" + *environment.at("CONVERGE_CONFIG") +
+                      "\nCONVERGE_CONVERGERS=" + convergers.string() +
+                      "\nCONVERGE_JOURNAL=" + journal.string() + "\n";
+  run_until([this] { return left_to_do() == "0"; }, "", places + file);
+  const auto mail = mail_of("converge run -q");
+  BOOST_TEST(body_of(mail).starts_with("archive  converged: 3 of 3 subjects corrected"), mail);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
