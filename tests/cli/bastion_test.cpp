@@ -242,6 +242,20 @@ BOOST_AUTO_TEST_CASE(actor_is_the_person_behind_sudo) {
   BOOST_TEST(paused_by("nobody") == "games\n");
 }
 
+BOOST_AUTO_TEST_CASE(actor_is_the_person_behind_ssh) {
+  BOOST_REQUIRE(::geteuid() == 0);
+  const auto* games = ::getpwnam("games");
+  environment["SUDO_USER"] = "nobody";
+  const auto said = run_apart([&] {
+    // As pam_loginuid(8) does when somebody logs in; neither su nor sudo -i changes it.
+    write_text("/proc/self/loginuid", std::to_string(games->pw_uid));
+    const auto result = call({"pause", "--all", "--reason", "x", "-o", "json"});
+    return result.err + std::to_string(result.status);
+  });
+  BOOST_TEST(said == "0");
+  BOOST_TEST(ask_journal("select actor from pause") == "games");
+}
+
 BOOST_AUTO_TEST_CASE(name_in_the_environment_deceives_nobody) {
   prefix = as_nobody();
   BOOST_REQUIRE(!prefix.empty());
