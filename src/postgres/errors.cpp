@@ -40,7 +40,8 @@ std::string hint_for(std::string_view sqlstate) {
   return {};
 }
 
-/// "ERROR:  text\nDETAIL:  more\nCONTEXT: ..." becomes "text; detail: more".
+/// "ERROR:  text\nDETAIL:  more\nCONTEXT: ..." becomes "text; detail: more", and what libpq says of
+/// several servers is told apart. Its question, "\tIs the server running ...?", is in the hint.
 std::string condense(std::string_view message) {
   std::string condensed;
   bool wanted = true;
@@ -59,8 +60,9 @@ std::string condense(std::string_view message) {
     } else if (line.starts_with("LINE ")) {
       wanted = false;
     }
-    if (!wanted || trim(line).empty()) continue;
-    if (!condensed.empty()) condensed += labelled ? kDetailMark : " ";
+    if (!wanted || trim(line).empty() || line.starts_with("\tIs the server running")) continue;
+    const bool is_another = line.starts_with("connection to server");
+    if (!condensed.empty()) condensed += labelled ? kDetailMark : is_another ? "; " : " ";
     condensed += trim(line);
   }
   return condensed;

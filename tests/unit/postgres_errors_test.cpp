@@ -32,6 +32,21 @@ BOOST_AUTO_TEST_CASE(the_statement_is_not_repeated) {
   BOOST_TEST(!is_about_data(error));
 }
 
+BOOST_AUTO_TEST_CASE(libpqs_question_is_in_the_hint_and_servers_are_told_apart) {
+  const Error error = connect_error(
+      "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n"
+      "\tIs the server running on that host and accepting TCP/IP connections?\n"
+      "connection to server on socket \"/x/.s.PGSQL.1\" failed: No such file or directory\n"
+      "\tIs the server running locally and accepting connections on that socket?\n",
+      "");
+  BOOST_TEST(error.what() ==
+             std::string(
+                 "cannot connect: connection to server at \"127.0.0.1\", port 1 failed: Connection "
+                 "refused; connection to server on socket \"/x/.s.PGSQL.1\" failed: No such file "
+                 "or directory"));
+  BOOST_TEST(error.hint().starts_with("Is PostgreSQL running there? Check --database"));
+}
+
 BOOST_AUTO_TEST_CASE(nobodys_fault_is_transient) {
   for (const char* sqlstate : {"40001", "40P01", "55P03", "08006", "57P01", "53300"}) {
     BOOST_TEST((server_error("ERROR:  x", sqlstate).kind() == ErrorKind::transient), sqlstate);
