@@ -91,7 +91,7 @@ int examine(const Common& common) {
     print_finding(finding, common);
   };
   const bool stuck = doctor::examine(common.flags, tell);
-  tell(examine_installed_files());
+  for (const auto& finding : examine_installed_files()) tell(finding);
   const int status = bad ? kFailed : kDone;
   if (stuck) _exit(status);  // All is printed; a thread would go on where main has ended.
   return status;

@@ -111,16 +111,8 @@ void print_deeds(const std::vector<Deed>& deeds, const Given& given, const Commo
                     given.dry_run ? "; nothing was done, as this was a dry run" : ""));
 }
 
-/// systemd does not look by itself.
 void tell_what_is_next(const std::vector<Deed>& deeds, const Given& given, const Places& places) {
-  const bool units_changed = std::any_of(deeds.begin(), deeds.end(), [&](const Deed& deed) {
-    return deed.did != Did::unchanged && deed.did != Did::kept &&
-           deed.path.parent_path() == places.unitdir;
-  });
-  if (!units_changed || given.dry_run || !places.destdir.empty()) return;
-  std::error_code error;
-  if (!std::filesystem::exists("/run/systemd/system", error)) return;
-  print_notice("units have changed: run `systemctl daemon-reload`");
+  if (!given.dry_run && places.destdir.empty()) tell_units_changed(deeds, places);
 }
 
 /// A package has put all of it there, and takes it away again.

@@ -241,8 +241,11 @@ BOOST_AUTO_TEST_CASE(doctor_tells_what_is_not_of_this_build) {
   const auto text = read_text(unit);
   write_text(unit, text + "Nice=5\n");
   BOOST_TEST(contains(told(), "warning  files: " + unit.string() + " was edited. Keep what is"));
-  write_text(unit, text);
   std::filesystem::remove(page());
+  const auto both = converge({"doctor"}).out;
+  BOOST_TEST(contains(both, unit.string() + " was edited"), both);
+  BOOST_TEST(contains(both, page().string() + " is not what this build has"), both);
+  write_text(unit, text);
   BOOST_TEST(contains(told(), page().string() + " is not what this build has. Run: sudo converge"));
   converge({"install"});
   BOOST_TEST(contains(told(), "ok       files: "));
