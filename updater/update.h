@@ -128,8 +128,9 @@ class Updater {
   /// Takes a start back that a person ended.
   void end_start();
   /// The present build has failed its trial: it is quarantined, and the previous one put back,
-  /// whatever a package manager says of the place. Nothing happens when it is not on trial.
-  void fail_trial(const std::string& why);
+  /// whatever a package manager says of the place. False, and nothing happens, when it is not on
+  /// trial: somebody else has ended that.
+  bool fail_trial(const std::string& why);
 
   /// Brings to its end what a process that died had begun. Whether the binary at the path was
   /// replaced by that.

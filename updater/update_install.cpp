@@ -314,10 +314,12 @@ void Updater::end_start() {
   write(state);
 }
 
-void Updater::fail_trial(const std::string& why) {
+bool Updater::fail_trial(const std::string& why) {
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
-  if (!is_replaced() && is_on_trial(state)) take_back(why, state);
+  if (is_replaced() || !is_on_trial(state)) return false;
+  take_back(why, state);
+  return true;
 }
 
 }  // namespace converge::updater

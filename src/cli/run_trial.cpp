@@ -15,15 +15,11 @@ namespace converge::cli {
 
 namespace {
 
-using engine::PassOutcome;
 using engine::PassResult;
+using engine::PassSign;
 
-bool has_failed(const PassResult& result) { return result.outcome == PassOutcome::failed; }
-
-/// A pass that was skipped or interrupted says nothing about the build.
-bool has_succeeded(const PassResult& result) {
-  return result.outcome == PassOutcome::converged || result.outcome == PassOutcome::unchanged ||
-         result.outcome == PassOutcome::held;
+std::string told_failure(const PassResult& result) {
+  return result.error ? result.error->what() : "each subject failed";
 }
 
 }  // namespace
@@ -35,38 +31,70 @@ RunTrial::RunTrial(const config::Config& config) : config_(config) {
     const auto trial = updater::read_update_state(installation.state_file()).trial;
     if (!trial || trial->build != build_number()) return;
     before_ = remember(config.journal);
-    on_trial_ = !before_.service || !is_alive(before_.service->process);
+    if (!before_.service || !is_alive(before_.service->process)) trial_ = trial;
   } catch (const Error&) {
-    on_trial_ = false;
+    trial_.reset();
   }
 }
 
+/// Subjects that kept failing before the trial are tried again now and then, and fail again.
+PassSign RunTrial::sign_of(const PassResult& result) const {
+  const auto sign = engine::sign_of(result);
+  if (sign != PassSign::badly || result.error) return sign;
+  const bool may_fail =
+      std::any_of(before_.quarantined.begin(), before_.quarantined.end(), [&](const auto& subject) {
+        return subject.converger == result.converger && subject.since_us < trial_->since_us;
+      });
+  return may_fail ? PassSign::neither : PassSign::badly;
+}
+
+/// An earlier `run` of the trial may have told nothing of the build and yet be a failure since.
+bool RunTrial::had_not_failed(const std::string& converger) const {
+  const auto last = before_.last_passes.find(converger);
+  if (last == before_.last_passes.end() || last->second.completed_us == 0) return false;
+  bool failed = false;
+  journal::Reader(config_.journal)
+      .newest({.convergers = {converger},
+               .kinds = {journal::Kind::pass},
+               .outcomes = {journal::Outcome::failed},
+               .since_us = last->second.completed_us + 1,
+               .until_us = trial_->since_us,
+               .newest = 1},
+              [&](const auto&) { failed = true; });
+  return !failed;
+}
+
+bool RunTrial::is_failing(const std::vector<PassResult>& results) const {
+  const bool all_badly =
+      !results.empty() && std::all_of(results.begin(), results.end(), [&](const auto& result) {
+        return sign_of(result) == PassSign::badly;
+      });
+  return all_badly && std::any_of(results.begin(), results.end(), [&](const auto& result) {
+           return had_not_failed(result.converger);
+         });
+}
+
 bool RunTrial::end(const std::vector<PassResult>& results) {
-  if (!on_trial_) return true;
-  const bool proven = std::any_of(results.begin(), results.end(), has_succeeded);
-  const auto was_well = [&](const PassResult& result) {
-    const auto last = before_.last_passes.find(result.converger);
-    return has_failed(result) && last != before_.last_passes.end() && last->second.failures == 0;
-  };
-  const bool all_failed =
-      !results.empty() && std::all_of(results.begin(), results.end(), has_failed);
-  const bool is_new = std::any_of(results.begin(), results.end(), was_well);
-  if (!proven && !(all_failed && is_new)) return true;
+  if (!trial_) return true;
   try {
+    const bool proven = std::any_of(results.begin(), results.end(), [&](const auto& result) {
+      return sign_of(result) == PassSign::well;
+    });
+    if (!proven && !is_failing(results)) return true;
     Updating updating(config_, true);
     if (proven) {
       updating.updater().commit_trial();
       refresh_installed(false);
       return true;
     }
-    const auto previous = updating.updater().state().trial;
-    updating.updater().roll_back(
-        fmt::format("all {} passes of its first run failed, and had not before: {}", results.size(),
-                    results.front().error ? results.front().error->what() : "no reason was told"));
+    const auto why = fmt::format("all {} passes of a run failed, and had not before: {}",
+                                 results.size(), told_failure(results.front()));
+    // Another `run` may have ended the trial meanwhile.
+    if (!updating.updater().fail_trial(why)) return true;
     print_error(
         Error(ErrorKind::failure,
               fmt::format("build {} was on trial and all passes failed: build {} is put back",
-                          build_number(), previous ? previous->previous : 0),
+                          build_number(), trial_->previous),
               fmt::format("Run it again. Build {} is quarantined: `converge update --status`.",
                           build_number())));
     return false;

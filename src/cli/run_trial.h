@@ -2,7 +2,8 @@
 
 #include "journal/reader.h"
 #include "src/config/config.h"
-#include "src/engine/pass.h"
+#include "src/engine/pass_sign.h"
+#include "updater/update_state.h"
 
 #include <optional>
 #include <vector>
@@ -11,8 +12,9 @@ namespace converge::cli {
 
 /// The trial of a new build where no daemon runs: the passes of a `run` decide.
 ///
-/// The first `run` of which a pass does not fail commits it. One of which all fail, though the last
-/// passes of what failed had not, puts the build before back, once.
+/// The first `run` of which a pass goes well commits it. One of which all go badly, though what
+/// they were of had not failed before the trial, puts the build before back, once. A pass that a
+/// server that is away or a lock kept from its end says neither.
 class RunTrial {
  public:
   /// Reads what was before the passes. Throws nothing: who cannot tell changes nothing.
@@ -22,8 +24,12 @@ class RunTrial {
   bool end(const std::vector<engine::PassResult>& results);
 
  private:
+  engine::PassSign sign_of(const engine::PassResult& result) const;
+  bool had_not_failed(const std::string& converger) const;
+  bool is_failing(const std::vector<engine::PassResult>& results) const;
+
   const config::Config& config_;
-  bool on_trial_ = false;
+  std::optional<updater::Trial> trial_;  ///< Of this build, where this process is to judge it.
   journal::State before_;
 };
 

@@ -8,16 +8,12 @@ namespace converge::daemon {
 
 namespace {
 
+using engine::PassSign;
+
 /// Other hosts take what a dead one owned within two seconds: by then it is known who runs what.
 constexpr std::chrono::seconds kSettled{5};
 
 constexpr int kEnoughFailures = 2;
-
-/// Of a pass that the next is likely to do better, whatever the build.
-bool is_passing(const Error& error) {
-  return error.kind() == ErrorKind::transient || error.kind() == ErrorKind::in_doubt ||
-         error.sqlstate().starts_with("08") || error.sqlstate().starts_with("57P");
-}
 
 Judgement failing(std::string why) {
   return {.kind = Judgement::Kind::failing, .why = std::move(why)};
@@ -25,24 +21,9 @@ Judgement failing(std::string why) {
 
 }  // namespace
 
-PassSign sign_of(const engine::PassResult& result) {
-  using engine::PassOutcome;
-  switch (result.outcome) {
-    case PassOutcome::unchanged:
-    case PassOutcome::converged:
-    case PassOutcome::held:
-      return PassSign::well;
-    case PassOutcome::failed:
-      if (result.error) return is_passing(*result.error) ? PassSign::neither : PassSign::badly;
-      return result.inconsistencies > 0 ? PassSign::well : PassSign::badly;
-    default:
-      return PassSign::neither;
-  }
-}
-
 void Probation::ended(const engine::PassResult& result) {
   Record& record = records_[result.converger];
-  PassSign sign = sign_of(result);
+  PassSign sign = engine::sign_of(result);
   // Those in quarantine are tried again now and then, and fail again.
   const auto before = before_.find(result.converger);
   const bool may_fail = before != before_.end() && before->second.quarantined;

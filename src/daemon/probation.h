@@ -1,7 +1,7 @@
 #pragma once
 
 #include "src/base/clock.h"
-#include "src/engine/pass.h"
+#include "src/engine/pass_sign.h"
 
 #include <chrono>
 #include <map>
@@ -10,14 +10,6 @@
 #include <string>
 
 namespace converge::daemon {
-
-/// What a pass says of the build that ran it.
-enum class PassSign {
-  well,
-  badly,    ///< It failed as a whole, or did nothing but fail.
-  neither,  ///< Somebody else was at it, it was interrupted, or a connection was lost.
-};
-PassSign sign_of(const engine::PassResult& result);
 
 /// What the daemon of a build on trial sees at one moment.
 struct ProbationView {

@@ -73,6 +73,7 @@ struct PassResult {
   std::int64_t inconsistencies = 0;  ///< Corrected; in a plan or a hold, to be corrected.
   std::int64_t changes = 0;
   std::int64_t failed = 0;     ///< Subjects.
+  std::int64_t locked = 0;     ///< Of those, that somebody else kept locked.
   bool complete = true;        ///< Over all subjects, not narrowed to some.
   std::int64_t not_found = 0;  ///< Of the keys that it was narrowed to; they are right already.
   bool not_keys = false;       ///< Among those were some that no subject could have; all were left.

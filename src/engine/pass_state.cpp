@@ -204,6 +204,7 @@ void PassState::failed(journal::Quarantined subject, const Error& error,
   }
   const std::lock_guard lock(mutex_);
   ++result_.failed;
+  if (error.sqlstate() == "55P03") ++result_.locked;
   context_.observer.failed(subject.subject, subject.label.value_or(""), error);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <optional>
 #include <sys/stat.h>
 
 namespace {
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(run_whose_passes_all_fail_where_they_had_not_puts_the_one_b
       contains(result.err, "build 102 was on trial and all passes failed: build 101 is put back"),
       result.err);
   BOOST_TEST(host.installed() == 101);
-  BOOST_TEST(contains(host.status("quarantined"), "all 2 passes of its first run failed"));
+  BOOST_TEST(contains(host.status("quarantined"), "all 2 passes of a run failed"));
   // Once: the build before fails as well, and there is nothing more to go back to.
   BOOST_TEST(run().status == 1);
   BOOST_TEST(host.installed() == 101);
@@ -106,6 +107,74 @@ BOOST_AUTO_TEST_CASE(passes_that_failed_before_as_well_say_nothing_about_the_bui
   BOOST_TEST(run().status == 1);
   BOOST_TEST(host.installed() == 102);
   BOOST_TEST(host.status("trial") != "(none)");
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_was_not_to_be_had_is_not_held_against_the_build) {
+  add_accounts(1);
+  archive_accounts();
+  BOOST_TEST(run().status == 0);
+  host.release(102);
+  host.updated();
+  for (const std::string statement :
+       {"lock table account in access exclusive mode", "select from cluster for update"}) {
+    BOOST_TEST_CONTEXT(statement) {
+      dirty_again();
+      const Bystander bystander(*this, statement);
+      const auto result = run();
+      BOOST_TEST(result.status == 1);
+      BOOST_TEST(contains(result.out + result.err, "lock timeout"), result.out << result.err);
+      BOOST_TEST(host.installed() == 102);
+      BOOST_TEST(host.status("quarantined") == "[]");
+      BOOST_TEST(host.status("trial") != "(none)");
+    }
+  }
+  // It was a failure all the same, and does not excuse what is the build's fault.
+  fail_all();
+  BOOST_TEST(run().status == 1);
+  BOOST_TEST(host.installed() == 101);
+}
+
+BOOST_AUTO_TEST_CASE(server_that_goes_away_during_a_run_is_not_held_against_the_build) {
+  add_accounts(1);
+  archive_accounts();
+  BOOST_TEST(run().status == 0);
+  host.release(102);
+  host.updated();
+  dirty_again();
+  guard_commits("true");
+  auto bystander = std::make_optional<Bystander>(*this, kCommitLock);
+  auto running = start({"run", "archive_account", "other"});
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  cluster.stop(PostgresCluster::StopMode::immediate);
+  const auto result = running.wait();
+  cluster.start();
+  bystander.reset();
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(host.installed() == 102);
+  BOOST_TEST(host.status("quarantined") == "[]");
+  BOOST_TEST(host.status("trial") != "(none)");
+}
+
+BOOST_AUTO_TEST_CASE(build_that_was_committed_is_not_taken_back_by_a_slower_run) {
+  add_accounts(1);
+  BOOST_TEST(run().status == 0);
+  host.release(102);
+  host.updated();
+  define("archive_account",
+         "-- find:\nselect id / 0 as id from account where pg_advisory_xact_lock(7) is not null\n"
+         "-- step: one\nupdate account set email = email from subject where false returning"
+         " subject.id\n");
+  auto bystander = std::make_optional<Bystander>(*this, kCommitLock);
+  auto slow = start({"run", "archive_account"});
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  BOOST_TEST(call({"run", "other"}).status == 0);
+  BOOST_TEST(host.status("trial") == "(none)");
+  bystander.reset();
+  const auto result = slow.wait();
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(!contains(result.err, "put back"), result.err);
+  BOOST_TEST(host.installed() == 102);
+  BOOST_TEST((host.history() == Texts{"available 102", "installed 102", "committed 102"}));
 }
 
 BOOST_AUTO_TEST_CASE(one_pass_that_goes_well_commits) {

@@ -12,6 +12,8 @@ namespace {
 using namespace converge;
 using namespace converge::daemon;
 using engine::PassOutcome;
+using engine::PassSign;
+using engine::sign_of;
 using Kind = Judgement::Kind;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -134,6 +136,14 @@ BOOST_AUTO_TEST_CASE(subjects_that_kept_failing_may_go_on) {
 BOOST_AUTO_TEST_CASE(a_subject_that_fails_among_others_is_no_failure_of_the_build) {
   BOOST_CHECK(sign_of(failed_subjects("a", 3)) == PassSign::well);
   BOOST_CHECK(sign_of(failed_subjects("a", 0)) == PassSign::badly);
+}
+
+BOOST_AUTO_TEST_CASE(subjects_that_somebody_keeps_locked_say_nothing) {
+  auto result = failed_subjects("a", 0);
+  result.locked = 1;
+  BOOST_CHECK(sign_of(result) == PassSign::neither);
+  result.failed = 2;
+  BOOST_CHECK(sign_of(result) == PassSign::badly);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_nobodys_fault_says_nothing) {
