@@ -24,8 +24,8 @@ struct UpdateRelease {
 
 /// Something that happened to the installed binary, or that a check found.
 struct UpdateEvent {
-  /// `available`, `installed`, `committed`, `rolled_back`, `quarantined`, `withdrawn`, `refused` or
-  /// `trial`; converge-journal(5) says what each means.
+  /// `available`, `installed`, `committed`, `rolled_back`, `quarantined`, `withdrawn`, `refused`,
+  /// `trial`, `healthy` or `failing`; converge-journal(5) says what each means.
   std::string event;
   std::int64_t build = 0;  ///< It is about; 0: not known.
   std::int64_t from = 0;   ///< That was there before; 0: none, or a developer's.

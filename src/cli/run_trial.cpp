@@ -74,23 +74,33 @@ bool RunTrial::is_failing(const std::vector<PassResult>& results) const {
          });
 }
 
+std::optional<TrialVerdict> RunTrial::judged(const std::vector<PassResult>& results) const {
+  const auto well = std::find_if(results.begin(), results.end(), [&](const auto& result) {
+    return sign_of(result) == PassSign::well;
+  });
+  if (well != results.end()) {
+    return TrialVerdict{.is_healthy = true,
+                        .why = fmt::format("a pass of {} went well", well->converger)};
+  }
+  if (!is_failing(results)) return std::nullopt;
+  return TrialVerdict{.why = fmt::format("all {} passes of a run failed, and had not before: {}",
+                                         results.size(), told_failure(results.front()))};
+}
+
 bool RunTrial::end(const std::vector<PassResult>& results) {
   if (!trial_) return true;
+  std::optional<TrialVerdict> verdict;
   try {
-    const bool proven = std::any_of(results.begin(), results.end(), [&](const auto& result) {
-      return sign_of(result) == PassSign::well;
-    });
-    if (!proven && !is_failing(results)) return true;
+    verdict = judged(results);
+    if (!verdict) return true;
     Updating updating(config_, true);
-    if (proven) {
+    if (verdict->is_healthy) {
       updating.updater().commit_trial();
       refresh_installed(false);
       return true;
     }
-    const auto why = fmt::format("all {} passes of a run failed, and had not before: {}",
-                                 results.size(), told_failure(results.front()));
     // Another `run` may have ended the trial meanwhile.
-    if (!updating.updater().fail_trial(why)) return true;
+    if (!updating.updater().fail_trial(verdict->why)) return true;
     print_error(
         Error(ErrorKind::failure,
               fmt::format("build {} was on trial and all passes failed: build {} is put back",
@@ -100,7 +110,17 @@ bool RunTrial::end(const std::vector<PassResult>& results) {
     return false;
   } catch (const Error& error) {
     print_notice(fmt::format("the trial of build {} goes on: {}", build_number(), error.what()));
+    if (verdict) leave(*verdict);
     return true;
+  }
+}
+
+/// Who runs passes need not be who may write beside the binary: `converge update` goes by it.
+void RunTrial::leave(const TrialVerdict& verdict) const {
+  try {
+    tell_verdict(config_.journal, *trial_, verdict);
+  } catch (const Error& error) {
+    print_notice(fmt::format("not journaled: {}", error.what()));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "journal/reader.h"
+#include "src/cli/trial_verdict.h"
 #include "src/config/config.h"
 #include "src/engine/pass_sign.h"
 #include "updater/update_state.h"
@@ -14,7 +15,8 @@ namespace converge::cli {
 ///
 /// The first `run` of which a pass goes well commits it. One of which all go badly, though what
 /// they were of had not failed before the trial, puts the build before back, once. A pass that a
-/// server that is away or a lock kept from its end says neither.
+/// server that is away or a lock kept from its end says neither. Where this user may not do that,
+/// the journal is told, and `converge update` does it.
 class RunTrial {
  public:
   /// Reads what was before the passes. Throws nothing: who cannot tell changes nothing.
@@ -27,6 +29,8 @@ class RunTrial {
   engine::PassSign sign_of(const engine::PassResult& result) const;
   bool had_not_failed(const std::string& converger) const;
   bool is_failing(const std::vector<engine::PassResult>& results) const;
+  std::optional<TrialVerdict> judged(const std::vector<engine::PassResult>& results) const;
+  void leave(const TrialVerdict& verdict) const;
 
   const config::Config& config_;
   std::optional<updater::Trial> trial_;  ///< Of this build, where this process is to judge it.

@@ -99,9 +99,16 @@ int update(Updating& updating, Progress& progress, const UpdateRequest& request,
     print_notice("a rollback that was interrupted has been brought to its end");
     return kDone;
   }
-  prove_by_passes(updater, config);
-  refresh_installed(common.quiet);
   const auto state = updater.state();
+  if (end_trial_by_passes(updater, config)) {
+    print_result(common, "went_back",
+                 JsonObject().add("build", state.previous_build).add("from", build_number()),
+                 fmt::format("build {} is put back: all passes of build {} failed, and had not "
+                             "before",
+                             state.previous_build, build_number()));
+    return kDone;
+  }
+  refresh_installed(common.quiet);
   if (request.to && *request.to != build_number() && *request.to == state.previous_build &&
       updater.installation().has_previous()) {
     return roll_back(updater, fmt::format("a person went back to build {}", *request.to), common);

@@ -6,10 +6,10 @@
 #include "src/base/version.h"
 #include "src/cli/history.h"
 #include "src/cli/output.h"
+#include "src/cli/trial_verdict.h"
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace converge::cli {
@@ -51,19 +51,18 @@ bool has_daemon(const config::Config& config) {
   return service && is_alive(service->process);
 }
 
-void prove_by_passes(updater::Updater& updater, const config::Config& config) {
+bool end_trial_by_passes(updater::Updater& updater, const config::Config& config) {
   try {
     const auto trial = updater.state().trial;
-    if (!trial || trial->build != build_number()) return;
-    const auto state = remember(config.journal);
-    if (state.service && is_alive(state.service->process)) return;
-    const bool proven =
-        std::any_of(state.last_passes.begin(), state.last_passes.end(),
-                    [&](const auto& one) { return one.second.completed_us > trial->since_us; });
-    if (proven) updater.commit_trial();
+    if (!trial || trial->build != build_number() || has_daemon(config)) return false;
+    const auto verdict = told_verdict(config.journal, *trial);
+    if (!verdict) return false;
+    if (!verdict->is_healthy) return updater.fail_trial(verdict->why);
+    updater.commit_trial();
   } catch (const Error& error) {
     print_notice(fmt::format("the trial of build {} goes on: {}", build_number(), error.what()));
   }
+  return false;
 }
 
 std::string release_text(const updater::ReleaseManifest& manifest) {

@@ -32,9 +32,10 @@ class Updating {
 /// Whether a daemon of this journal runs: then it is the one that judges a build on trial.
 bool has_daemon(const config::Config& config);
 
-/// Commits the trial of the build that runs when passes of this host have gone well since, and no
-/// daemon is there to do so. What keeps it from that is left to the next time.
-void prove_by_passes(updater::Updater& updater, const config::Config& config);
+/// Ends the trial of the build that runs by what passes of it said that could not end it
+/// themselves, where no daemon is there to do so. Whether the build before was put back. What keeps
+/// it from that is told, and left to the next time.
+bool end_trial_by_passes(updater::Updater& updater, const config::Config& config);
 
 /// `build 102`, with its channel and when it was signed.
 std::string release_text(const updater::ReleaseManifest& manifest);

@@ -177,6 +177,83 @@ BOOST_AUTO_TEST_CASE(build_that_was_committed_is_not_taken_back_by_a_slower_run)
   BOOST_TEST((host.history() == Texts{"available 102", "installed 102", "committed 102"}));
 }
 
+BOOST_AUTO_TEST_CASE(pass_of_the_build_before_does_not_commit_the_new_one) {
+  guard_commits("true");
+  add_accounts(1);
+  archive_accounts();
+  host.release(102);
+  auto bystander = std::make_optional<Bystander>(*this, kCommitLock);
+  auto old = start({"run", "archive_account", "--no-update-check"});
+  BOOST_REQUIRE(wait_for_advisory_lock(*this));
+  host.updated();
+  bystander.reset();
+  BOOST_TEST(old.wait().status == 0);
+  host.updated();
+  BOOST_TEST(host.status("trial") != "(none)");
+  BOOST_TEST((host.history() == Texts{"available 102", "installed 102"}));
+}
+
+/// Passes run as somebody who may not write beside the binary; root's timer may.
+struct DividedHost : RunningHost {
+  DividedHost() {
+    std::filesystem::create_directory(host.journal.parent_path());
+    ::chmod(directory.path().c_str(), 0755);
+    ::chmod(host.directory.path().c_str(), 0755);
+    own();
+  }
+  /// What root's `update` has made of the journal is the other's as well.
+  void own() const { run_command({"chown", "-R", "nobody", host.journal.parent_path().string()}); }
+  CommandResult run_as_other(const Words& more = {}) {
+    prefix = as_nobody();
+    const auto result = run(more);
+    prefix = {};
+    return result;
+  }
+};
+
+BOOST_FIXTURE_TEST_CASE(update_commits_what_passes_of_a_user_who_may_not_have_proven, DividedHost) {
+  host.release(102);
+  host.updated();
+  own();
+  for (int i = 0; i < 2; ++i) {
+    const auto result = run_as_other();
+    BOOST_TEST(result.status == 0, result.err);
+    BOOST_TEST(contains(result.err, "the trial of build 102 goes on: "), result.err);
+    BOOST_TEST(host.status("trial") != "(none)");
+  }
+  // A failure after that is not the build's.
+  fail_all();
+  BOOST_TEST(run_as_other().status == 1);
+  host.updated();
+  BOOST_TEST(host.status("trial") == "(none)");
+  BOOST_TEST(host.installed() == 102);
+  BOOST_TEST(
+      (host.history() == Texts{"available 102", "installed 102", "healthy 102", "committed 102"}));
+  BOOST_TEST(host.journal_value("select build from update_seen where channel = 'stable'") == "102");
+}
+
+BOOST_FIXTURE_TEST_CASE(update_takes_back_what_failed_all_passes_of_a_user_who_may_not,
+                        DividedHost) {
+  BOOST_TEST(run_as_other().status == 0);
+  host.release(102);
+  host.updated();
+  own();
+  fail_all();
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(run_as_other().status == 1);
+    BOOST_TEST(host.installed() == 102);
+  }
+  // The repair comes to who has gone back.
+  BOOST_TEST(contains(host.updated(), "build 101 is put back: all passes of build 102 failed"));
+  BOOST_TEST(host.installed() == 101);
+  BOOST_TEST(contains(host.status("quarantined"), "all 2 passes of a run failed"));
+  BOOST_TEST((host.history() == Texts{"available 102", "installed 102", "failing 102",
+                                      "quarantined 102", "rolled_back 101"}));
+  host.require_whole_journal();
+  host.updated();
+  BOOST_TEST(host.installed() == 101);
+}
+
 BOOST_AUTO_TEST_CASE(one_pass_that_goes_well_commits) {
   BOOST_TEST(run().status == 0);
   host.release(102);
