@@ -204,7 +204,9 @@ Judge::Answer Judge::quarantine() const {
 }
 
 Judge::Answer Judge::own_trial() const {
-  if (wanted_ || situation_.forced || !situation_.trial) return std::nullopt;
+  if (wanted_ || situation_.forced || !situation_.trial || situation_.trial_is_overdue) {
+    return std::nullopt;
+  }
   return made(Verdict::wait_for_trial, present_,
               fmt::format("build {} is on trial since {}, and build {} waits for its end", present_,
                           time_text(situation_.trial->since_us), build_));

@@ -39,7 +39,8 @@ struct Situation {
   std::vector<QuarantinedBuild> quarantined;
   std::int64_t previous_build = 0;  ///< That is beside the binary; 0: none.
   std::optional<Trial> trial;
-  int bucket = 0;  ///< `host_bucket`
+  bool trial_is_overdue = false;  ///< Nobody is there to end it, and it took its time.
+  int bucket = 0;                 ///< `host_bucket`
   std::int64_t now_us = 0;
   std::optional<std::int64_t> wanted;  ///< The build that a person asked for (`--to`).
   bool forced = false;                 ///< A person asked for whatever the channel offers.
@@ -69,7 +70,7 @@ struct Decision {
 ///    person wants what is withdrawn or below `min_build`.
 /// 7. `no_artifact`.
 /// 8. Then, unless a person wants this very build: `quarantined`, `wait_for_trial` (of the present
-///    build, whose end decides whether `.previous` may go; `forced` skips it), `paused`, and
+///    build, unless it is overdue; `forced` skips it), `paused`, and
 ///    `wait_for_rollout`, which does not hold who is below `min_build`.
 /// 9. `install`.
 ///

@@ -133,6 +133,12 @@ std::vector<std::filesystem::path> temporary_files_of(const std::filesystem::pat
   return found;
 }
 
+Error replaced(const std::filesystem::path& path) {
+  return {ErrorKind::transient,
+          fmt::format("{} was replaced meanwhile by somebody else", path.native()),
+          "Try again: what is there now is looked at anew."};
+}
+
 }  // namespace
 
 Installation Installation::of_this_process() {
@@ -230,14 +236,7 @@ void Installation::stage(const std::filesystem::path& part) const {
   fault_point("update_staged");
 }
 
-void Installation::put_in(const FileIdentity& expected) const {
-  const auto replaced = [&] {
-    return Error(ErrorKind::transient,
-                 fmt::format("{} was replaced meanwhile by somebody else", path_.native()),
-                 "Try again: what is there now is looked at anew.");
-  };
-  if (identity() != expected) throw replaced();
-  sync_file(open_file(staged()), staged());
+void Installation::keep(const FileIdentity& expected) const {
   remove_file(link());
   if (::link(path_.c_str(), link().c_str()) != 0) {
     fail(fmt::format("cannot keep {} as {}", path_.native(), previous().native()), errno);
@@ -247,11 +246,18 @@ void Installation::put_in(const FileIdentity& expected) const {
   linked.changed_ns = expected.changed_ns;  // The link itself is a change.
   if (linked != expected || !is_same_file(identity(), expected)) {
     remove_file(link());
-    throw replaced();
+    throw replaced(path_);
   }
   rename_file(link(), previous());
   // A rename onto another link of the same file does nothing, and says that it succeeded.
   remove_file(link());
+}
+
+void Installation::put_in(const FileIdentity& expected, bool unproven) const {
+  if (identity() != expected) throw replaced(path_);
+  sync_file(open_file(staged()), staged());
+  if (!unproven) keep(expected);
+  if (unproven && identity() != expected) throw replaced(path_);
   fault_point("update_kept");
   rename_file(staged(), path_);
   fault_point("update_renamed");

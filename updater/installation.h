@@ -76,13 +76,14 @@ class Installation {
   /// there is no `staged` then, and no `part`.
   void stage(const std::filesystem::path& part) const;
 
-  /// Keeps the present binary as `previous`, by a hard link, in place of an older one; then puts
-  /// `staged` in its place with one rename, and makes that durable.
+  /// Keeps the present binary as `previous`, by a hard link, in place of an older one, unless it is
+  /// `unproven`: then the older one stays; then puts `staged` in its place with one rename, and
+  /// makes that durable.
   ///
   /// `expected` is what `identity` said before the download. Throws `Error{transient}` when the
   /// path leads to something else by now, `Error{failure}` when a step fails: nothing has changed
   /// at the path then. `Error{in_doubt}`: the new build is in, and a power failure may undo it.
-  void put_in(const FileIdentity& expected) const;
+  void put_in(const FileIdentity& expected, bool unproven = false) const;
 
   /// Whether there is a build to go back to.
   bool has_previous() const;
@@ -98,6 +99,7 @@ class Installation {
  private:
   std::filesystem::path beside(const char* suffix) const;  ///< `.NAME` and the suffix.
   std::filesystem::path link() const;                      ///< `.NAME.link`: becomes `previous`.
+  void keep(const FileIdentity& expected) const;
 
   std::filesystem::path path_;
 };

@@ -57,6 +57,13 @@ int bucket_of(const UpdaterOptions& options) {
   }
 }
 
+/// A clock that was set back makes no trial longer.
+bool is_overdue(const std::optional<Trial>& trial, const UpdaterOptions& options) {
+  if (!trial || !options.trial) return false;
+  const auto ago_us = wall_time_us() - trial->since_us;
+  return ago_us < 0 || ago_us > std::chrono::microseconds(*options.trial).count();
+}
+
 bool is_offer(Verdict verdict) {
   constexpr std::array kOffers = {Verdict::install, Verdict::wait_for_rollout,
                                   Verdict::wait_for_trial, Verdict::paused};
@@ -110,6 +117,7 @@ Finding Updater::decided(SignedRelease release, const UpdateState& state,
                         .quarantined = state.quarantined,
                         .previous_build = installation_.has_previous() ? state.previous_build : 0,
                         .trial = state.trial,
+                        .trial_is_overdue = is_overdue(state.trial, options_),
                         .bucket = gradual ? bucket_of(options_) : 0,
                         .now_us = wall_time_us(),
                         .wanted = wanted,

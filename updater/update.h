@@ -35,8 +35,11 @@ struct UpdaterOptions {
   SourceOptions source{};
   std::vector<PublicKey> keys{};
   std::string channel = "stable";
-  std::int64_t build = 0;                   ///< Of the binary at the path of the installation.
-  bool forced = false;                      ///< As in `Situation`.
+  std::int64_t build = 0;  ///< Of the binary at the path of the installation.
+  bool forced = false;     ///< As in `Situation`.
+  /// How long a build on trial is waited for; nullopt: until somebody ends its trial, as a daemon
+  /// does.
+  std::optional<std::chrono::milliseconds> trial{};
   std::filesystem::path state_directory{};  ///< As for `machine_id`.
   /// Where checks are remembered by a user who cannot write beside the binary; empty: nowhere.
   std::filesystem::path cache{};
@@ -83,7 +86,8 @@ enum class Done {
 ///
 ///     killed                                  the path holds   settle
 ///     before the trial is in the state        the old build    nothing
-///     from there to the rename                the old build    drops the trial
+///     from there to the rename                the old build    drops the trial, or goes on with
+///                                                              that of the old build
 ///     after the rename                        the new build    journals it; the trial goes on
 ///     in a rollback, before the rename        the new build    goes on with the rollback
 ///     in a rollback, after the rename         the old build    journals it
@@ -153,6 +157,7 @@ class Updater {
   bool is_replaced() const;
   bool is_on_trial(const UpdateState& state) const;
   bool settle_locked(UpdateState& state) const;
+  bool is_still_on_trial(const UpdateState& state) const;
   void install(const Finding& finding, UpdateState& state) const;
   void put_in(const Finding& finding, const FileIdentity& expected, UpdateState& state) const;
   void take_back(const std::string& why, UpdateState& state) const;

@@ -101,6 +101,9 @@ bool Updater::settle_locked(UpdateState& state) const {
   if (is_ours && !is_taken_back) {
     tell(installed_note(state), state);
     state.previous_build = installation_.has_previous() ? state.trial->previous : 0;
+  } else if (!is_ours && is_still_on_trial(state)) {
+    state.trial->build = options_.build;
+    state.trial->channel.clear();
   } else {
     state.trial.reset();
     if (!installation_.has_previous()) state.previous_build = 0;
@@ -110,9 +113,19 @@ bool Updater::settle_locked(UpdateState& state) const {
   return false;
 }
 
+/// The present build was on trial when another was about to take its place.
+bool Updater::is_still_on_trial(const UpdateState& state) const {
+  return state.installed_build == options_.build && state.trial->previous != options_.build &&
+         state.trial->previous == state.previous_build && installation_.has_previous();
+}
+
 UpdateNote Updater::installed_note(const UpdateState& state) const {
-  UpdateNote note{
-      .event = "installed", .build = options_.build, .from = state.trial->previous, .once = true};
+  const auto& trial = *state.trial;
+  const bool kept = trial.previous != 0 && trial.previous == state.previous_build;
+  UpdateNote note{.event = "installed",
+                  .build = options_.build,
+                  .from = kept ? state.installed_build : trial.previous,
+                  .once = true};
   if (!state.last_check) return note;
   try {
     auto release = verified(state.last_check->object);
@@ -177,13 +190,19 @@ void Updater::put_in(const Finding& finding, const FileIdentity& expected,
                      UpdateState& state) const {
   const auto build = finding.release.manifest.build;
   const UpdateState before = state;
-  state.trial =
-      Trial{.build = build, .previous = options_.build, .since_us = wall_time_us(), .starts = 0};
+  // What has not proven itself is nothing to go back to.
+  const bool unproven = is_on_trial(before) && installation_.has_previous();
+  const auto previous = unproven ? before.trial->previous : options_.build;
+  state.trial = Trial{.build = build,
+                      .previous = previous,
+                      .since_us = wall_time_us(),
+                      .starts = 0,
+                      .channel = finding.release.manifest.channel};
   std::erase_if(state.quarantined, [&](const auto& entry) { return entry.build == build; });
   try {
     write(state);
     fault_point("update_intended");
-    rename_over([&] { installation_.put_in(expected); });
+    rename_over([&] { installation_.put_in(expected, unproven); });
   } catch (const Error&) {
     std::error_code ignored;
     std::filesystem::rename(installation_.staged(), installation_.part(), ignored);
@@ -202,7 +221,7 @@ void Updater::put_in(const Finding& finding, const FileIdentity& expected,
   }
   fault_point("update_journaled");
   state.installed_build = build;
-  state.previous_build = options_.build;
+  state.previous_build = previous;
   write(state);
   fault_point("update_recorded");
 }
@@ -276,7 +295,8 @@ bool Updater::commit_trial() {
   if (is_replaced() || !may_stay(state)) return false;
   settle_locked(state);
   const auto previous = state.trial->previous;
-  Floors& floors = state.floors[options_.channel];
+  const auto& channel = state.trial->channel;
+  Floors& floors = state.floors[channel.empty() ? options_.channel : channel];
   floors.build = std::max(floors.build, options_.build);
   // Told first: a build is committed once too often rather than not at all.
   tell({.event = "committed", .build = options_.build, .from = previous, .once = true}, state);

@@ -70,7 +70,8 @@ std::optional<Trial> trial_in(const Object& state) {
   return Trial{.build = number_in(*trial, "build"),
                .previous = number_in(*trial, "previous"),
                .since_us = number_in(*trial, "since_us"),
-               .starts = number_in(*trial, "starts")};
+               .starts = number_in(*trial, "starts"),
+               .channel = text_in(*trial, "channel")};
 }
 
 std::vector<QuarantinedBuild> quarantined_in(const Object& state) {
@@ -146,12 +147,11 @@ std::string state_text(const UpdateState& state) {
   JsonObject object;
   object.add_raw("floors", floors_json(state.floors));
   if (const auto& trial = state.trial) {
-    object.add_raw("trial", JsonObject()
-                                .add("build", trial->build)
-                                .add("previous", trial->previous)
-                                .add("since_us", trial->since_us)
-                                .add("starts", trial->starts)
-                                .text());
+    JsonObject member;
+    member.add("build", trial->build).add("previous", trial->previous);
+    member.add("since_us", trial->since_us).add("starts", trial->starts);
+    if (!trial->channel.empty()) member.add("channel", trial->channel);
+    object.add_raw("trial", member.text());
   }
   object.add_raw("quarantined", quarantined_json(state.quarantined));
   object.add("installed_build", state.installed_build);

@@ -23,9 +23,11 @@ struct Floors {
 /// whoever finds that drops the trial, under the lock: nobody else ever ends it.
 struct Trial {
   std::int64_t build = 0;
-  std::int64_t previous = 0;  ///< The build that it took the place of.
+  std::int64_t previous = 0;  ///< The build to go back to: the one that it took the place of, or,
+                              ///< where that was on trial itself, the one before.
   std::int64_t since_us = 0;
-  std::int64_t starts = 0;  ///< How often it was started since.
+  std::int64_t starts = 0;   ///< How often it was started since.
+  std::string channel = {};  ///< That offered it; empty: not known, as to older builds.
 
   friend bool operator==(const Trial&, const Trial&) = default;
 };

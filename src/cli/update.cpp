@@ -92,6 +92,15 @@ int roll_back(updater::Updater& updater, const std::string& why, const Common& c
   return kDone;
 }
 
+/// What is gone back to is a build that has proven itself.
+std::string kept_text(const updater::UpdateState& before, std::int64_t previous) {
+  if (!before.trial || before.trial->build != build_number() || previous == build_number()) {
+    return {};
+  }
+  return fmt::format("; build {} had not proven itself, so build {} is kept to go back to",
+                     build_number(), previous);
+}
+
 int update(Updating& updating, Progress& progress, const UpdateRequest& request,
            const config::Config& config, const Common& common) {
   auto& updater = updating.updater();
@@ -128,8 +137,9 @@ int update(Updating& updating, Progress& progress, const UpdateRequest& request,
   switch (done) {
     case Done::installed:
       print_result(common, "installed", finding_json(finding),
-                   fmt::format("{} is installed in place of build {}, on trial",
-                               release_text(finding.release.manifest), build_number()));
+                   fmt::format("{} is installed in place of build {}, on trial{}",
+                               release_text(finding.release.manifest), build_number(),
+                               kept_text(state, updater.state().previous_build)));
       return kDone;
     case Done::went_back:
       print_result(common, "went_back", finding_json(finding),

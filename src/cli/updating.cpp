@@ -14,11 +14,25 @@
 
 namespace converge::cli {
 
+namespace {
+
+/// A journal that cannot be read tells of none.
+bool may_have_daemon(const config::Config& config) {
+  try {
+    return has_daemon(config);
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+}  // namespace
+
 Updating::Updating(const config::Config& config, bool looking, updater::DownloadProgress progress)
     : config_(config), looking_(looking) {
   auto options = engine::updater_options(config);
   // A timer asks for what is meant for this host; a person for what there is.
   options.forced = current_actor() != "cron";
+  if (!may_have_daemon(config)) options.trial = config.update.trial;
   auto hooks = engine::updater_hooks(
       config, [this]() -> journal::Journal& { return journal(); },
       [&config] { return convergers::broken_names(config); });

@@ -53,6 +53,25 @@ BOOST_AUTO_TEST_CASE(first_run_whose_passes_do_not_fail_commits_the_trial) {
   BOOST_TEST(host.journal_value("select build from update_seen where channel = 'stable'") == "102");
 }
 
+BOOST_AUTO_TEST_CASE(build_of_another_channel_raises_no_floor_of_this_one) {
+  host.release(101);
+  auto canary = host.manifest_of(102, UpdatedHost::program(102));
+  canary.channel = "canary";
+  host.server.serve("channels/canary", host.signer.sign(converge::updater::manifest_text(canary)));
+  BOOST_TEST(contains(host.updated({"--channel", "canary"}), "build 102 (channel canary"));
+  BOOST_TEST(run().status == 0);
+  BOOST_TEST(host.status("trial") == "(none)");
+  BOOST_TEST(host.journal_value("select build from update_seen where channel = 'canary'") == "102");
+  BOOST_TEST(host.journal_value(
+                 "select coalesce(max(build), 0) from update_seen where channel = 'stable'") ==
+             "0");
+  BOOST_TEST(
+      contains(host.updated(), "build 102 is newer, and channel stable offers no newer one"));
+  // Nor does it keep who went back from what the channel offers.
+  BOOST_TEST(host.update({"--rollback"}).status == 0);
+  BOOST_TEST(contains(host.updated(), "build 101 is the newest of channel stable"));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_installed_with_the_binary_follows_a_build_that_has_proven_itself) {
   const auto root = host.directory.path().string();
   const auto page = host.directory / "share" / "man" / "man1" / "converge-update.1";

@@ -117,6 +117,18 @@ BOOST_AUTO_TEST_CASE(trial_is_waited_for) {
        Verdict::wait_for_trial, 122, ""},
       {"its own", [](M&, S& s) { s.trial = trial_of(121); }, Verdict::wait_for_trial, 121,
        "build 123 waits for its end"},
+      {"its own, overdue",
+       [](M&, S& s) {
+         s.trial = trial_of(121);
+         s.trial_is_overdue = true;
+       },
+       Verdict::install, 123, ""},
+      {"another build's, overdue",
+       [](M&, S& s) {
+         s.trial = trial_of(122);
+         s.trial_is_overdue = true;
+       },
+       Verdict::wait_for_trial, 122, ""},
       {"its own, nothing newer",
        [](M&, S& s) {
          s.trial = trial_of(123);
