@@ -91,13 +91,23 @@ UpdateState Updater::state() const {
   return state;
 }
 
-/// Also those that the journal remembers.
-UpdateState Updater::with_all_floors(UpdateState state) const {
-  if (!hooks_.floors) return state;
-  for (const auto& [channel, known] : hooks_.floors()) {
-    Floors& floors = state.floors[channel];
-    floors.seq = std::max(floors.seq, known.seq);
-    floors.build = std::max(floors.build, known.build);
+/// What is lost here is there still.
+UpdateState Updater::with_journal(UpdateState state) const {
+  if (hooks_.floors) {
+    for (const auto& [channel, known] : hooks_.floors()) {
+      Floors& floors = state.floors[channel];
+      floors.seq = std::max(floors.seq, known.seq);
+      floors.build = std::max(floors.build, known.build);
+    }
+  }
+  if (!hooks_.past) return state;
+  auto past = hooks_.past();
+  for (auto& one : past.quarantined) {
+    if (!is_quarantined(state, one.build)) state.quarantined.push_back(std::move(one));
+  }
+  if (state.previous_build == 0 && past.installed == options_.build &&
+      installation_.has_previous()) {
+    state.previous_build = past.previous;
   }
   return state;
 }
@@ -122,6 +132,10 @@ Finding Updater::decided(SignedRelease release, const UpdateState& state,
                         .now_us = wall_time_us(),
                         .wanted = wanted,
                         .forced = options_.forced});
+  if (!state.trouble.empty()) {
+    decision.warnings.push_back(state.trouble +
+                                "; what is known of builds is taken from the journal");
+  }
   return {.release = std::move(release), .decision = std::move(decision), .wanted = wanted};
 }
 
@@ -190,7 +204,7 @@ SignedRelease Updater::of_build(std::int64_t build, const SignedRelease& offered
 
 Finding Updater::check(milliseconds budget, std::optional<std::int64_t> wanted) {
   const auto end = Clock::now() + budget;
-  const UpdateState before = with_all_floors(state());
+  const UpdateState before = with_journal(state());
   UpdateState after = before;
   if (!after.last_check || !is_of(*after.last_check, options_)) {
     after.last_check = LastCheck{};
@@ -233,7 +247,7 @@ void Updater::remember(const UpdateState& before, const UpdateState& after) cons
 }
 
 std::optional<Finding> Updater::known() const {
-  const UpdateState state = with_all_floors(this->state());
+  const UpdateState state = with_journal(this->state());
   if (!state.last_check || state.last_check->object.empty() || !is_of(*state.last_check, options_))
     return std::nullopt;
   try {

@@ -46,10 +46,18 @@ struct UpdaterOptions {
   std::chrono::milliseconds lock_wait{10'000};  ///< For another update to end.
 };
 
+/// What the journal tells of updates beside the floors: who loses the state file has it still.
+struct UpdatePast {
+  std::vector<QuarantinedBuild> quarantined;  ///< And not installed again since.
+  std::int64_t installed = 0;                 ///< The last build that was put in, or back.
+  std::int64_t previous = 0;                  ///< That was kept then; 0: none, or not known.
+};
+
 /// What the updater needs and does not know. Each may be empty; what they throw is thrown on.
 struct UpdaterHooks {
   /// What the journal remembers beside the state file.
   std::function<std::map<std::string, Floors>()> floors{};
+  std::function<UpdatePast()> past{};
   /// Writes the note into the journal, durably, and raises there what was seen.
   std::function<void(const UpdateNote&, const std::map<std::string, Floors>& seen)> note{};
   /// Tries the staged binary; throws when it must not be put in.
@@ -103,6 +111,8 @@ class Updater {
 
   const Installation& installation() const { return installation_; }
   UpdateState state() const;
+  /// The same, with what the journal remembers beside it.
+  UpdateState remembered() const { return with_journal(state()); }
 
   /// Asks the server once, within `budget`, and decides; `wanted` is a build that a person asked
   /// for. An answer that nothing has changed is decided upon the object that is remembered, which
@@ -147,7 +157,7 @@ class Updater {
   SignedRelease of_build(std::int64_t build, const SignedRelease& offered, Clock::time_point end);
   Finding decided(SignedRelease release, const UpdateState& state,
                   std::optional<std::int64_t> wanted) const;
-  UpdateState with_all_floors(UpdateState state) const;
+  UpdateState with_journal(UpdateState state) const;
   void remember(const UpdateState& before, const UpdateState& after) const;
   void tell(const Finding& finding, const UpdateState& state) const;
   void tell(const UpdateNote& note, const UpdateState& state) const;

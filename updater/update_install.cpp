@@ -148,7 +148,7 @@ Done Updater::act(const Finding& finding) {
   if (is_replaced()) return Done::replaced_meanwhile;
   auto state = read_update_state(installation_.state_file());
   if (settle_locked(state)) return Done::went_back;
-  const Finding again = decided(finding.release, with_all_floors(state), finding.wanted);
+  const Finding again = decided(finding.release, with_journal(state), finding.wanted);
   if (again.decision.verdict == Verdict::go_back) {
     take_back(again.decision.why, state);
     return Done::went_back;
@@ -243,7 +243,9 @@ void Updater::roll_back(const std::string& why) {
         "See what is there now: `converge update --status`.");
   }
   auto state = read_update_state(installation_.state_file());
-  if (!settle_locked(state)) take_back(why, state);
+  if (settle_locked(state)) return;
+  if (state.previous_build == 0) state.previous_build = remembered().previous_build;
+  take_back(why, state);
 }
 
 void Updater::take_back(const std::string& why, UpdateState& state) const {

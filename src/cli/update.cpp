@@ -82,7 +82,7 @@ void require_previous(const updater::Updater& updater) {
 
 int roll_back(updater::Updater& updater, const std::string& why, const Common& common) {
   require_previous(updater);
-  const auto previous = updater.state().previous_build;
+  const auto previous = updater.remembered().previous_build;
   updater.roll_back(why);
   print_result(common, "went_back", JsonObject().add("build", previous).add("from", build_number()),
                fmt::format("{} is put back in place of build {}, which is quarantined",

@@ -5,6 +5,7 @@
 #include "src/base/process.h"
 #include "src/base/version.h"
 #include "src/cli/output.h"
+#include "src/engine/update_past.h"
 #include "src/engine/updating.h"
 #include "updater/host.h"
 #include "updater/update.h"
@@ -91,6 +92,7 @@ UpdateNotice::UpdateNotice(const config::Config& config, bool wanted) {
     const auto look = std::make_shared<Look>();
     updater::UpdaterHooks hooks;
     hooks.floors = [file = config.journal] { return engine::floors_in(file); };
+    hooks.past = [file = config.journal] { return engine::update_past_in(file); };
     hooks.note = [look](const auto& note, const auto& seen) {
       const std::scoped_lock guard(look->mutex);
       look->notes.emplace_back(note, seen);

@@ -22,10 +22,19 @@ struct Known {
   std::filesystem::path path;
 };
 
+/// A journal that cannot be read is told by whoever writes it.
+updater::UpdateState state_of(const updater::Updater& updater) {
+  try {
+    return updater.remembered();
+  } catch (const Error&) {
+    return updater.state();
+  }
+}
+
 Known look(const config::Config& config) {
   Updating updating(config, true);
   const auto& updater = updating.updater();
-  Known known{.state = updater.state(),
+  Known known{.state = state_of(updater),
               .finding = updater.known(),
               .checked_us = updater.last_check_us(),
               .has_previous = updater.installation().has_previous(),

@@ -5,6 +5,7 @@
 #include "src/base/text.h"
 #include "src/base/version.h"
 #include "src/engine/journal_copy.h"
+#include "src/engine/update_past.h"
 #include "updater/preflight.h"
 #include "updater/release_keys.h"
 
@@ -99,6 +100,7 @@ updater::UpdaterHooks updater_hooks(const config::Config& config,
                                     std::function<journal::Journal&()> journal,
                                     std::function<std::vector<std::string>()> broken) {
   return {.floors = [file = config.journal] { return floors_in(file); },
+          .past = [file = config.journal] { return update_past_in(file); },
           .note =
               [journal = std::move(journal)](const auto& note, const auto& seen) {
                 journal().append_update(update_event(note), update_seen(seen), note.once);

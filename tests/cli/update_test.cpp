@@ -67,6 +67,36 @@ BOOST_AUTO_TEST_CASE(without_a_key_or_a_server_nothing_is_asked) {
   BOOST_TEST(server.requests(0).empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_loses_the_state_knows_of_the_quarantine_by_the_journal) {
+  release(102);
+  updated();
+  updated({"--rollback"});
+  const auto file = binary.parent_path() / ".converge.state";
+  for (const std::string& lost : {read_text(file).substr(0, 40), std::string()}) {
+    write_text(file, lost);
+    BOOST_TEST(contains(status("quarantined"), "\"build\":102"));
+    const auto result = update();
+    BOOST_TEST(result.status == 0, result.err);
+    BOOST_TEST(contains(result.err, "is not a state of updates"), result.err);
+    BOOST_TEST(contains(result.out, "build 102 is quarantined on this host"), result.out);
+    BOOST_TEST(installed() == 101);
+  }
+  // A person wants it all the same, and that is remembered too.
+  updated({"--to", "102"});
+  BOOST_TEST(status("quarantined") == "[]");
+  BOOST_TEST(installed() == 102);
+}
+
+BOOST_AUTO_TEST_CASE(who_loses_the_state_goes_back_to_a_build_with_its_number) {
+  release(102);
+  updated();
+  std::filesystem::remove(binary.parent_path() / ".converge.state");
+  BOOST_TEST(status("previous") == "101");
+  BOOST_TEST(contains(updated({"--rollback"}), "build 101 is put back in place of build 102"));
+  BOOST_TEST(
+      (history() == Texts{"available 102", "installed 102", "quarantined 102", "rolled_back 101"}));
+}
+
 BOOST_AUTO_TEST_CASE(rollback_puts_the_one_before_back_and_quarantines) {
   release(102);
   updated();
