@@ -164,8 +164,10 @@ Judge::Answer Judge::direction() const {
       decision->why += ", and there is nothing to leave it for";
       return decision;
     }
-    return made(Verdict::nothing_newer, present_,
-                fmt::format("build {} is the newest of channel {}", present_, manifest_.channel));
+    return made(
+        Verdict::nothing_newer, present_,
+        wanted_ ? fmt::format("build {} is installed already", present_)
+                : fmt::format("build {} is the newest of channel {}", present_, manifest_.channel));
   }
   if (build_ < situation_.floors.build && !is_withdrawn(present_)) {
     return made(

@@ -156,9 +156,12 @@ updater::Published withdraw(updater::Publisher& publisher, const PublishRequest&
   auto published = publisher.withdraw(request.channel, *request.build, terms_of(request));
   if (published.manifest.build == *request.build) {
     print_notice(fmt::format(
-        "build {} is what {} offers: hosts go back to the build before it, and install nothing "
+        "build {} is what {} offers: hosts go back to the build before it{}, and install nothing "
         "until a higher one is published",
-        *request.build, request.channel));
+        *request.build, request.channel,
+        published.manifest.min_build == 0
+            ? ""
+            : fmt::format(" unless that is below min_build {}", published.manifest.min_build)));
   }
   return published;
 }

@@ -43,12 +43,15 @@ void require_offer(const Finding& finding) {
   switch (decision.verdict) {
     case Verdict::floor_refused:
       throw Error(ErrorKind::failure, decision.why,
-                  "Somebody replays an old release, or has published one: `converge publish "
-                  "resign` makes it the newest.");
+                  "Somebody replays an old release, or has published one: `converge publish` of a "
+                  "higher build, or `converge publish resign` where an old manifest was put back, "
+                  "makes it the newest.");
     case Verdict::no_artifact:
-      throw Error(ErrorKind::failure, decision.why);
+      throw Error(ErrorKind::failure, decision.why,
+                  "Publish a build that has one: `converge publish` takes several binaries.");
     case Verdict::not_offered:
-      throw Error(ErrorKind::usage, decision.why);
+      throw Error(ErrorKind::usage, decision.why,
+                  "`converge update --check` tells what the channel offers.");
     default:
       return;
   }

@@ -28,6 +28,8 @@ namespace converge::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kBudget{2'000};
+/// For writing down that it came to nothing, or the next run would spend the budget again.
+constexpr std::chrono::milliseconds kToRemember{500};
 constexpr int kSpread = 10;  // Of the interval, the part by which hosts differ.
 
 using Seen = std::map<std::string, updater::Floors>;
@@ -76,7 +78,7 @@ struct UpdateNotice::Look {
   bool is_over = false;
   std::optional<updater::Finding> finding;
   std::vector<std::pair<updater::UpdateNote, Seen>> notes;  // To be journaled.
-  Clock::time_point end = Clock::now() + kBudget;
+  Clock::time_point end = Clock::now() + kBudget + kToRemember;
 
   /// Until it is over, or its time is.
   std::unique_lock<std::mutex> wait() {

@@ -18,6 +18,7 @@ struct Known {
   std::optional<updater::Finding> finding;
   std::int64_t checked_us = 0;
   bool has_previous = false;
+  bool has_keys = false;
   int bucket = 0;
   std::filesystem::path path;
 };
@@ -38,6 +39,7 @@ Known look(const config::Config& config) {
               .finding = updater.known(),
               .checked_us = updater.last_check_us(),
               .has_previous = updater.installation().has_previous(),
+              .has_keys = !engine::trusted_keys(config).empty(),
               .path = updater.installation().path()};
   try {
     known.bucket = updater::host_bucket(updater::machine_id(config.journal.parent_path()),
@@ -93,6 +95,8 @@ std::string text_of(const Known& known, const config::Config& config) {
   }
   if (config.update.url.empty()) {
     add(table, "available", "no server is configured: url under [update]");
+  } else if (!known.has_keys) {
+    add(table, "available", "no key is known: keys under [update]");
   } else if (!known.finding) {
     add(table, "available", "not known");
   } else {

@@ -38,13 +38,19 @@ HttpDeadline::Milliseconds HttpDeadline::left() const {
   return std::max(Milliseconds{0}, std::chrono::ceil<Milliseconds>(end_ - Clock::now()));
 }
 
+/// What was left of some seconds is told as if it had been begun at once.
+std::string HttpDeadline::length_text() const {
+  constexpr Milliseconds kRounded{100};
+  const bool is_long = length_ >= std::chrono::seconds(1);
+  return format_duration(is_long ? (length_ + kRounded / 2) / kRounded * kRounded : length_);
+}
+
 void HttpDeadline::throw_expired(bool idle) const {
   if (idle) throw HttpError(ErrorKind::transient, "stalled for " + format_duration(idle_), hint_);
   if (doing_.empty()) {
-    throw HttpError(ErrorKind::transient, "no whole answer within " + format_duration(length_));
+    throw HttpError(ErrorKind::transient, "no whole answer within " + length_text());
   }
-  throw HttpError(ErrorKind::transient, doing_ + " took longer than " + format_duration(length_),
-                  hint_);
+  throw HttpError(ErrorKind::transient, doing_ + " took longer than " + length_text(), hint_);
 }
 
 void HttpDeadline::wait(int socket, short events) const {

@@ -36,6 +36,8 @@ class HttpDeadline {
   [[noreturn]] void throw_expired(bool idle) const;
 
   Clock::time_point end_;
+  std::string length_text() const;
+
   Milliseconds length_;
   Milliseconds idle_;
   std::string doing_;

@@ -33,17 +33,21 @@ std::string stripped(const std::filesystem::path& file) {
   return read_text(target);
 }
 
-NginxOptions nginx_options(const std::string& scheme, const Certificates& certificates) {
-  if (scheme == "http") return {};
+NginxOptions nginx_options(const std::string& scheme, const std::string& directives,
+                           const Certificates& certificates) {
+  if (scheme == "http") return {.server = directives};
   certificates.sign("server", "localhost");
-  return {.certificate = certificates.file("server.pem"), .key = certificates.file("server.key")};
+  return {.certificate = certificates.file("server.pem"),
+          .key = certificates.file("server.key"),
+          .server = directives};
 }
 
 std::int64_t this_second_us() { return wall_time_us() / kSecondUs * kSecondUs; }
 
 }  // namespace
 
-UpdatedHost::UpdatedHost(const std::string& scheme) : server(nginx_options(scheme, certificates)) {
+UpdatedHost::UpdatedHost(const std::string& scheme, const std::string& directives)
+    : server(nginx_options(scheme, directives, certificates)) {
   std::filesystem::create_directory(binary.parent_path());
   std::filesystem::create_directory(directory / "convergers");
   write_text(binary, program(101));

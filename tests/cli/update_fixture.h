@@ -18,8 +18,8 @@ namespace converge::tests {
 /// key of who signs, and a server, a real nginx. It has no database: what needs one is elsewhere.
 class UpdatedHost {
  public:
-  /// Of a server that speaks `http` or `https`.
-  explicit UpdatedHost(const std::string& scheme = "http");
+  /// Of a server that speaks `http` or `https`; `directives` are more of its own, such as a rate.
+  explicit UpdatedHost(const std::string& scheme = "http", const std::string& directives = "");
 
   /// A stripped `converge` that says that it is that build: 101 or 102.
   static const std::string& program(int build);

@@ -1,4 +1,5 @@
 #include "tests/cli/update_fixture.h"
+#include "tests/support/terminal.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -142,6 +143,41 @@ BOOST_AUTO_TEST_CASE(rollout_and_pause_are_waited_for_and_a_person_need_not) {
   BOOST_TEST((history() == Texts{"available 102", "available 102"}));
   updated({"--to", "102"});
   BOOST_TEST(installed() == 102);
+}
+
+BOOST_AUTO_TEST_CASE(build_below_the_least_that_may_run_does_not_wait_for_its_turn) {
+  const auto late = [this](std::int64_t least) {
+    release(102, [&](auto& manifest) {
+      manifest.min_build = least;
+      manifest.rollout.percent_per_hour = 1;
+      manifest.rollout.start_us += 86'400'000'000;
+    });
+  };
+  late(101);
+  BOOST_TEST(contains(updated(), "build 102 comes to this host at "));
+  BOOST_TEST(installed() == 101);
+  late(102);
+  BOOST_TEST(
+      contains(updated({"--check"}), "build 101 is below 102, the least that hosts may run"));
+  updated();
+  BOOST_TEST(installed() == 102);
+}
+
+BOOST_AUTO_TEST_CASE(build_that_is_there_is_not_fetched_again) {
+  release(102);
+  updated();
+  offer(manifest_of(103, stand_in(103)));
+  BOOST_TEST(updated({"--to", "102"}) == "build 102 is installed already\n");
+  BOOST_TEST(installed() == 102);
+}
+
+BOOST_AUTO_TEST_CASE(download_tells_a_terminal_how_far_it_is) {
+  UpdatedHost slow("http", "limit_rate_after 100k; limit_rate 2m;");
+  slow.release(102);
+  Terminal terminal({slow.binary.string(), "update"}, slow.environment);
+  BOOST_TEST(terminal.shows("downloading ["));
+  BOOST_TEST(terminal.wait() == 0, terminal.screen());
+  BOOST_TEST(slow.installed() == 102);
 }
 
 BOOST_AUTO_TEST_CASE(build_that_the_channel_does_not_offer_comes_from_its_own_manifest) {

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cstdlib>
 #include <string>
 
 namespace converge::http {
@@ -83,6 +84,15 @@ BOOST_AUTO_TEST_CASE(unknown_authority_is_refused) {
   const auto failure = failure_with("good", false);
   BOOST_TEST(failure.message ==
              "the server's certificate is signed by Test Authority, which is not trusted here");
+}
+
+// What OpenSSL takes for the system's is this file while the variable names it.
+BOOST_AUTO_TEST_CASE(authority_of_the_system_is_trusted) {
+  certificates.sign("good", "localhost");
+  ::setenv("SSL_CERT_FILE", certificates.file("authority.pem").c_str(), 1);
+  const auto failure = failure_with("good", false);
+  ::unsetenv("SSL_CERT_FILE");
+  BOOST_TEST(failure.message == "succeeded");
 }
 
 BOOST_AUTO_TEST_CASE(server_without_tls_is_told) {

@@ -1,7 +1,5 @@
 #include "tests/support/nginx.h"
-#include "tests/support/temp_dir.h"
-#include "tests/unit/http_raw_server.h"
-#include "tests/unit/release_fixture.h"
+#include "tests/unit/release_download_fixture.h"
 #include "updater/release_source.h"
 
 #include <boost/test/unit_test.hpp>
@@ -10,7 +8,6 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -23,14 +20,6 @@ using http::RawServer;
 using std::chrono::milliseconds;
 using tests::Nginx;
 using tests::read_text;
-using tests::TempDir;
-
-constexpr std::size_t kSize = 1'000'000;
-constexpr std::size_t kHalf = kSize / 2;
-
-/// So that the rest is not in the buffers of the system already when the server dies.
-const std::string kSlowInTheMiddle =
-    "limit_rate_after 500000; if ($http_range = '') { set $limit_rate 1k; }";
 
 bool asks_for_the_rest_after(const std::string& request, std::size_t size_bytes) {
   return request.find("\r\nRange: bytes=" + std::to_string(size_bytes) + "-\r\n") !=
@@ -40,52 +29,6 @@ bool asks_for_the_rest_after(const std::string& request, std::size_t size_bytes)
 bool asks_for_all(const std::string& request) {
   return !request.empty() && request.find("\r\nRange:") == std::string::npos;
 }
-
-/// `METHOD TARGET STATUS "RANGE" BYTES` of a request for the artifact.
-std::string logged(int status, const std::string& range, std::size_t bytes) {
-  return "GET /" + kArtifactPath + " " + std::to_string(status) + " \"" + range + "\" " +
-         std::to_string(bytes);
-}
-
-struct DownloadWorld {
-  DownloadWorld() { options.resumes = 0; }
-
-  void download(const std::string& url, const DownloadProgress& progress = {}) const {
-    source_at(url, options).download(artifact, part, progress);
-  }
-  Refusal refusal(const std::string& url, const DownloadProgress& progress = {}) const {
-    return refusal_of([&] { download(url, progress); });
-  }
-  /// Whether it is there and right.
-  bool is_fetched() const { return is_there() && read_text(part) == content; }
-  bool is_there() const { return std::filesystem::exists(part); }
-  void hold(const std::string& bytes) const {
-    tests::write_text(part, bytes);
-    ::chmod(part.c_str(), 0600);
-  }
-  /// The requests to a server that gives these answers, one for each connection, and fewer if it
-  /// is asked for fewer. What they bring of a download is in `outcome`.
-  std::vector<std::string> requests_to(const std::vector<std::string>& answers) {
-    std::vector<std::string> requests;
-    {
-      const RawServer server([&](RawServer::Client& client, int connection) {
-        requests.push_back(client.receive());
-        const auto index = static_cast<std::size_t>(connection);
-        if (index < answers.size()) client.send(answers[index]);
-      });
-      outcome = refusal(server.url());
-    }
-    return requests;
-  }
-
-  TempDir directory;
-  std::filesystem::path part = directory / ".converge.part";
-  std::string content = noise(kSize);
-  std::string other = noise(kSize, 2);
-  Artifact artifact = artifact_of(content);
-  SourceOptions options;
-  Refusal outcome;
-};
 
 BOOST_FIXTURE_TEST_SUITE(release_download, DownloadWorld)
 
@@ -112,28 +55,6 @@ BOOST_AUTO_TEST_CASE(what_is_whole_already_is_not_asked_for) {
   download(server.url());
   BOOST_TEST(is_fetched());
   BOOST_TEST(server.connections() == 0);
-}
-
-BOOST_AUTO_TEST_CASE(reset_in_the_middle_is_resumed_by_the_next_attempt) {
-  Nginx nginx({.server = kSlowInTheMiddle});
-  nginx.serve(kArtifactPath, content);
-  const auto broken = refusal(nginx.url(), [&](std::int64_t done, std::int64_t) {
-    if (done >= static_cast<std::int64_t>(kHalf)) nginx.stop();
-  });
-  BOOST_TEST(broken.says("answer truncated after"));
-  BOOST_TEST((broken.kind == ErrorKind::transient));
-  const auto held = std::filesystem::file_size(part);
-  BOOST_TEST(held >= kHalf);
-  BOOST_TEST(held < kSize);
-  nginx.start();
-  std::vector<std::int64_t> told;
-  download(nginx.url(), [&](std::int64_t done, std::int64_t) { told.push_back(done); });
-  BOOST_TEST(is_fetched());
-  BOOST_TEST(told.front() == static_cast<std::int64_t>(held));
-  // The one that was killed with it is in no log.
-  const auto requests = nginx.requests(1);
-  BOOST_TEST(requests.size() == 1U);
-  BOOST_TEST(requests[0] == logged(206, "bytes=" + std::to_string(held) + "-", kSize - held));
 }
 
 BOOST_AUTO_TEST_CASE(what_breaks_off_is_resumed_at_once_while_it_brings_something) {
@@ -188,25 +109,6 @@ BOOST_AUTO_TEST_CASE(kill_in_the_middle_leaves_what_is_resumed) {
   const auto requests = nginx.requests(2);
   const auto rest = logged(206, "bytes=" + std::to_string(held) + "-", kSize - held);
   BOOST_TEST(std::count(requests.begin(), requests.end(), rest) == 1);
-}
-
-BOOST_AUTO_TEST_CASE(change_between_attempts_starts_over) {
-  Nginx nginx;
-  nginx.serve(kArtifactPath, other);
-  const auto interrupted = refusal(nginx.url(), [&](std::int64_t done, std::int64_t) {
-    if (done >= static_cast<std::int64_t>(kHalf)) throw Error(ErrorKind::failure, "enough");
-  });
-  BOOST_TEST(interrupted.says("enough"));
-  const auto held = std::filesystem::file_size(part);
-  nginx.serve(kArtifactPath, content);
-  std::vector<std::int64_t> told;
-  download(nginx.url(), [&](std::int64_t done, std::int64_t) { told.push_back(done); });
-  BOOST_TEST(is_fetched());
-  BOOST_TEST(std::count(told.begin(), told.end(), 0) > 0);
-  const auto requests = nginx.requests(3);
-  BOOST_TEST(requests.size() == 3U);
-  BOOST_TEST(requests[1] == logged(206, "bytes=" + std::to_string(held) + "-", kSize - held));
-  BOOST_TEST(requests[2] == logged(200, "-", kSize));
 }
 
 BOOST_AUTO_TEST_CASE(rest_that_is_not_the_asked_one_starts_over) {
@@ -331,18 +233,6 @@ BOOST_AUTO_TEST_CASE(endless_answers_are_cut_short) {
   requests_to({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n" +
                content + content});
   BOOST_TEST(outcome.says("more than the 1000000 bytes"));
-}
-
-BOOST_AUTO_TEST_CASE(statuses_leave_the_part) {
-  const Nginx nginx({.server = "location /b500/ { return 500; }"});
-  hold(content.substr(0, kHalf));
-  const auto missing = refusal(nginx.url());
-  BOOST_TEST(missing.message == nginx.url("/" + kArtifactPath) + ": status 404");
-  BOOST_TEST((missing.kind == ErrorKind::failure));
-  const auto broken = refusal(nginx.url("/b500"));
-  BOOST_TEST(broken.says("status 500"));
-  BOOST_TEST((broken.kind == ErrorKind::transient));
-  BOOST_TEST(std::filesystem::file_size(part) == kHalf);
 }
 
 BOOST_AUTO_TEST_CASE(drip_is_too_slow) {
