@@ -3,6 +3,7 @@
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/daemon/trial_record.h"
 #include "src/engine/updating.h"
 #include "updater/host.h"
 
@@ -59,6 +60,7 @@ void Updates::update(const std::stop_token& stop) {
     };
     updater::Updater updater(parts_.installation, engine::updater_options(parts_.config),
                              std::move(hooks));
+    if (!is_installed()) return;
     act(updater);
     if (!trouble_.empty()) log(LogLevel::notice, "updates are looked for again");
     trouble_.clear();
@@ -72,6 +74,14 @@ void Updates::update(const std::stop_token& stop) {
     log(is_news ? LogLevel::warning : LogLevel::debug, "updates cannot be looked for, or installed",
         {{"error", error.what()}, {"hint", error.hint()}});
   }
+}
+
+/// What took this build's place, and waits for this daemon to leave, is not this one's to judge.
+/// Asked after the updater has seen the path: what comes later, that finds by itself.
+bool Updates::is_installed() const {
+  const auto& config = parts_.config;
+  return TrialRecord(parts_.installation, config.journal, config.update.channel)
+      .runs_this_process();
 }
 
 void Updates::act(updater::Updater& updater) {

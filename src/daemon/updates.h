@@ -42,6 +42,7 @@ class Updates {
  private:
   void run(const std::stop_token& stop);
   void update(const std::stop_token& stop);
+  bool is_installed() const;
   void act(updater::Updater& updater);
   void tell(const std::string& what);
 

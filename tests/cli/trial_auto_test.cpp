@@ -67,6 +67,30 @@ BOOST_AUTO_TEST_CASE(what_is_offered_is_installed_tried_and_kept) {
   require_goes_on_in(service, 102);
 }
 
+BOOST_AUTO_TEST_CASE(a_daemon_that_cannot_leave_yet_leaves_the_trial_of_another_build_alone) {
+  Service service(*this, settings());
+  const auto config = read_text(directory / "daemon.toml");
+  require_passes_by(101);
+  // So the new build could not begin.
+  write_text(directory / "daemon.toml", config + "mood = \"bad\"\n");
+  put_in(built("converge-build-102"));
+  offer(built("converge-build-102"));
+  const std::string stays = "another build is installed, and could not begin";
+  BOOST_TEST_CONTEXT(service.log()) {
+    BOOST_REQUIRE(eventually([&] {
+      const auto log = service.log();
+      const auto first = log.find(stays);
+      return first != std::string::npos && log.find(stays, first + 1) != std::string::npos;
+    }));
+    BOOST_REQUIRE(state().trial.has_value());
+    BOOST_TEST(state().trial->build == 102);
+    BOOST_TEST(state().installed_build == 102);
+  }
+  write_text(directory / "daemon.toml", config);
+  BOOST_REQUIRE(tells("committed", 102));
+  require_goes_on_in(service, 102);
+}
+
 BOOST_AUTO_TEST_CASE(a_build_that_is_withdrawn_is_gone_back_from) {
   offer(built("converge-build-102"));
   Service service(*this, settings());
