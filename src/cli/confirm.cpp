@@ -3,6 +3,8 @@
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/cli/output.h"
+#include "src/cli/terminal_text.h"
+#include "src/cli/wrapped.h"
 
 #include <fmt/core.h>
 
@@ -100,9 +102,9 @@ void ask_before(const std::string& what, const config::Config& config) {
   const std::string target = reachable_target(config);
   const InterruptedReads interrupted;
   FILE* screen = isatty(STDERR_FILENO) != 0 ? stderr : stdout;
-  std::fputs(
-      fmt::format("converge: {}\nconverge: about to {}\nGo on? [y/N] ", target, what).c_str(),
-      screen);
+  const auto question =
+      fmt::format("converge: {}\nconverge: about to {}\nGo on? [y/N] ", target, what);
+  std::fputs(wrapped(question, terminal_columns(fileno(screen)), 2).c_str(), screen);
   std::fflush(screen);
   const auto answer = read_answer();
   if (!answer) std::fputs("\n", screen);

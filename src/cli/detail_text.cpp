@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <sstream>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace converge::cli {
@@ -77,11 +76,7 @@ std::string step_text(const Object& step, bool verbose) {
 
 }  // namespace
 
-std::size_t terminal_columns() {
-  winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : kAll;
-}
+std::size_t terminal_columns() { return terminal_columns(STDOUT_FILENO); }
 
 std::string brief(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return printable(text);

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "src/cli/output.h"
+#include "src/cli/terminal_text.h"
 
 #include <Poco/JSON/Object.h>
 
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +13,10 @@
 
 namespace converge::cli {
 
-/// Bytes of a line that are shown unless all is wanted, and what to say when it is.
+/// Bytes of a line that are shown unless all is wanted: then it is kAll.
 inline constexpr std::size_t kLineBytes = 300;
-inline constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
-/// Columns of the terminal that standard output is; kAll when it is none: then lines are not
-/// broken, for those who search them.
+/// Of standard output.
 std::size_t terminal_columns();
 
 /// `printable`, cut at about `bytes`, where a character begins.

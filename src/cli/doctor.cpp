@@ -1,15 +1,14 @@
 #include "src/cli/doctor.h"
 
 #include "src/base/text.h"
-#include "src/cli/columns.h"
 #include "src/cli/detail_text.h"
 #include "src/cli/installed_files.h"
 #include "src/cli/output.h"
+#include "src/cli/wrapped.h"
 #include "src/doctor/examination.h"
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -21,7 +20,6 @@ namespace converge::cli {
 namespace {
 
 constexpr std::size_t kIndent = 9;  // The widest verdict, and two blanks.
-constexpr std::size_t kNarrowest = 30;
 
 std::string_view word_of(doctor::Verdict verdict) {
   switch (verdict) {
@@ -38,26 +36,6 @@ std::string_view word_of(doctor::Verdict verdict) {
 Style style_of(doctor::Verdict verdict) {
   if (verdict == doctor::Verdict::ok) return Style::good;
   return verdict == doctor::Verdict::bad ? Style::bad : Style::warning;
-}
-
-/// On a terminal, words that do not fit go on in the next line, below the first word.
-std::string wrapped(std::string_view text, std::size_t columns) {
-  const std::size_t room = std::max(columns, kNarrowest) - kIndent;
-  std::string lines;
-  std::size_t used = 0;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(' '), text.size());
-    const auto word = text.substr(0, end);
-    if (used > 0 && used + 1 + columns_of(word) > room) {
-      lines += "\n" + std::string(kIndent, ' ');
-      used = 0;
-    }
-    if (used > 0) lines += ' ';
-    used += columns_of(word) + (used > 0 ? 1 : 0);
-    lines += word;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
 }
 
 std::string text_of(const doctor::Finding& finding) {
@@ -80,8 +58,9 @@ void print_finding(const doctor::Finding& finding, const Common& common) {
     print(line.line());
     return;
   }
-  print(styled(style_of(finding.verdict), word) + std::string(kIndent - word.size(), ' ') +
-        wrapped(text_of(finding), terminal_columns()) + "\n");
+  const auto line = styled(style_of(finding.verdict), word) +
+                    std::string(kIndent - word.size(), ' ') + text_of(finding);
+  print(wrapped(line, terminal_columns(), kIndent) + "\n");
 }
 
 int examine(const Common& common) {

@@ -1,9 +1,11 @@
 #include "journal/reader.h"
 #include "journal/watch.h"
 #include "src/cli/command.h"
+#include "src/cli/detail_text.h"
 #include "src/cli/entry_filter.h"
 #include "src/cli/history.h"
 #include "src/cli/journal_upkeep.h"
+#include "src/cli/narrow_table.h"
 #include "src/cli/output.h"
 #include "src/cli/pager.h"
 
@@ -31,7 +33,9 @@ struct JournalRequest {
 /// Prints entries as they come, many at a time.
 class Printer {
  public:
-  Printer(const Common& common, bool steps) : common_(common), steps_(steps) {}
+  /// Standard output may be a pager by the time it prints, so the columns are told.
+  Printer(const Common& common, bool steps, std::size_t columns)
+      : common_(common), steps_(steps), table_(columns) {}
 
   void add(const journal::StoredEntry& entry) {
     if (common_.json()) {
@@ -64,7 +68,7 @@ class Printer {
 
   const Common& common_;
   bool steps_;
-  Table table_;
+  SentenceTable table_;
   std::string text_;
   std::size_t rows_ = 0;
 };
@@ -173,8 +177,9 @@ int read(const JournalRequest& request, const Common& common) {
   const std::int64_t head = reader.head().seq;
   filter.last_seq = head;
   tell_what_was_pruned(config.journal);
+  const auto columns = terminal_columns();
   const Pager pager(!request.follow && !request.no_pager);
-  Printer printer(common, request.filter.steps());
+  Printer printer(common, request.filter.steps(), columns);
   const auto add = [&](const journal::StoredEntry& entry) { printer.add(entry); };
   if (request.reverse) {
     reader.newest_first(filter, add);

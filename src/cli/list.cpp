@@ -1,15 +1,13 @@
-#include "src/base/clock.h"
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/condition_text.h"
 #include "src/cli/detail_text.h"
+#include "src/cli/narrow_table.h"
 #include "src/cli/output.h"
 #include "src/cli/situation.h"
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,46 +35,6 @@ std::vector<Table::Cell> row(const Converger& one) {
           {time_or_dash(one.last_correction_us)}};
 }
 
-using Rows = std::vector<std::vector<Table::Cell>>;
-
-std::size_t width_of(const Rows& rows, std::size_t column) {
-  std::size_t widest = 0;
-  for (const auto& row : rows) widest = std::max(widest, row[column].text.size());
-  return widest;
-}
-
-std::size_t width_of(const Rows& rows) {
-  constexpr std::size_t kGap = 2;
-  std::size_t width = 0;
-  for (std::size_t column = 0; column < rows.front().size(); ++column) {
-    width += width_of(rows, column) + (column == 0 ? 0 : kGap);
-  }
-  return width;
-}
-
-/// For a terminal that is narrower than the table: without columns that say nothing of anybody, and
-/// with the time of day alone where that is today's, and without the channels of schedules.
-void make_narrow(Rows& rows) {
-  const auto says_nothing = [&](std::size_t column) {
-    return std::all_of(rows.begin() + 1, rows.end(),
-                       [&](const auto& row) { return row[column].text == "-"; });
-  };
-  for (std::size_t column = rows.front().size() - 1; column > 0; --column) {
-    if (!says_nothing(column)) continue;
-    for (auto& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
-  }
-  const std::string now = format_local(wall_time_us());
-  const auto today = now.substr(0, now.find(' ') + 1);
-  for (auto& row : rows) {
-    for (auto& cell : row) {
-      const bool is_time = cell.text.size() == now.size() && cell.text.starts_with(today);
-      if (is_time) cell.text.erase(0, today.size());
-      if (cell.text.starts_with("every "))
-        cell.text.resize(std::min(cell.text.size(), cell.text.find(',')));
-    }
-  }
-}
-
 void print_table(const Situation& now) {
   Rows table;
   table.push_back({{"NAME", Style::faint},
@@ -98,10 +56,7 @@ void print_table(const Situation& now) {
                      {"-"},
                      {"-"}});
   }
-  if (width_of(table) > terminal_columns()) make_narrow(table);
-  Table aligned;
-  for (auto& row : table) aligned.add(std::move(row));
-  print(aligned.take());
+  print(fitted_table(std::move(table), terminal_columns()));
 }
 
 int list(const Common& common) {

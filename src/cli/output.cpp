@@ -3,6 +3,7 @@
 #include "src/base/text.h"
 #include "src/cli/columns.h"
 #include "src/cli/terminal_text.h"
+#include "src/cli/wrapped.h"
 
 #include <fmt/core.h>
 
@@ -20,6 +21,11 @@ namespace {
 bool& colored() {
   static bool value = false;
   return value;
+}
+
+/// As the terminal can show it that standard error is.
+std::string told(std::string_view text) {
+  return wrapped(terminal_text(STDERR_FILENO, text), terminal_columns(STDERR_FILENO), 2);
 }
 
 }  // namespace
@@ -68,11 +74,11 @@ void print(std::string_view data) {
 void print_error(const Error& error) {
   std::string text = fmt::format("converge: error: {}\n", error.what());
   if (!error.hint().empty()) text += fmt::format("converge: hint: {}\n", error.hint());
-  std::fputs(terminal_text(STDERR_FILENO, text).c_str(), stderr);
+  std::fputs(told(text).c_str(), stderr);
 }
 
 void print_notice(std::string_view text) {
-  std::fputs(terminal_text(STDERR_FILENO, fmt::format("converge: {}\n", text)).c_str(), stderr);
+  std::fputs(told(fmt::format("converge: {}\n", text)).c_str(), stderr);
 }
 
 std::string Table::take() {

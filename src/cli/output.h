@@ -22,7 +22,8 @@ std::string styled(Style style, std::string_view text);
 /// Data, on standard output. Throws `Error{failure}` when it cannot be written.
 void print(std::string_view text);
 
-/// `converge: error: ...` and `converge: hint: ...`, on standard error.
+/// `converge: error: ...` and `converge: hint: ...`, on standard error; on a terminal, broken at
+/// blanks where that ends.
 void print_error(const Error& error);
 void print_notice(std::string_view text);
 

@@ -29,7 +29,7 @@ std::string described(const ReleaseRequest& request, const config::Config& confi
   const std::string held =
       hold == holds.end()
           ? std::string()
-          : fmt::format(" ({}, where {} are allowed)",
+          : fmt::format(" ({}, limit {})",
                         counted(hold->second.inconsistencies, "inconsistency", "inconsistencies"),
                         hold->second.allowed);
   if (request.digest) {

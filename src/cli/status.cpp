@@ -2,8 +2,11 @@
 #include "src/base/text.h"
 #include "src/cli/command.h"
 #include "src/cli/condition_text.h"
+#include "src/cli/detail_text.h"
+#include "src/cli/narrow_table.h"
 #include "src/cli/output.h"
 #include "src/cli/situation.h"
+#include "src/cli/wrapped.h"
 #include "updater/installation.h"
 #include "updater/update_state.h"
 
@@ -12,6 +15,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace converge::cli {
 
@@ -107,27 +111,27 @@ std::string due_text(const Converger& one, const Daemon& daemon, std::int64_t no
 }
 
 std::string table_of(const Situation& now, std::int64_t now_us) {
-  Table table;
-  table.add({{"NAME", Style::faint},
-             {"STATE", Style::faint},
-             {"LAST PASS", Style::faint},
-             {"OUTCOME", Style::faint},
-             {"DUE", Style::faint}});
+  Rows table;
+  table.push_back({{"NAME", Style::faint},
+                   {"STATE", Style::faint},
+                   {"LAST PASS", Style::faint},
+                   {"OUTCOME", Style::faint},
+                   {"DUE", Style::faint}});
   for (const Unusable& one : now.unusable) {
-    table.add({{printable(one.name), Style::strong},
-               {std::string(one.state()), style_of_state(one.state())},
-               {"-"},
-               {"-"},
-               {"-"}});
+    table.push_back({{printable(one.name), Style::strong},
+                     {std::string(one.state()), style_of_state(one.state())},
+                     {"-"},
+                     {"-"},
+                     {"-"}});
   }
   for (const Converger& one : now.convergers) {
-    table.add({{printable(one.name), Style::strong},
-               {one.condition.state, style_of_state(one.condition.state)},
-               {time_or_dash(one.last_pass_us)},
-               {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
-               {due_text(one, now.daemon, now_us)}});
+    table.push_back({{printable(one.name), Style::strong},
+                     {one.condition.state, style_of_state(one.condition.state)},
+                     {time_or_dash(one.last_pass_us)},
+                     {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
+                     {due_text(one, now.daemon, now_us)}});
   }
-  return table.take();
+  return fitted_table(std::move(table), terminal_columns());
 }
 
 std::string daemon_json(const Daemon& daemon) {
@@ -175,8 +179,9 @@ int status(const Common& common) {
     print_json(now);
   } else {
     const std::string problems = notices(now);
-    print(headline(now) + daemon_text(now.daemon) + trial_text() +
-          (problems.empty() ? "" : "\n" + problems) + "\n" + table_of(now, wall_time_us()));
+    const std::string told = headline(now) + daemon_text(now.daemon) + trial_text() +
+                             (problems.empty() ? "" : "\n" + problems);
+    print(wrapped(told, terminal_columns(), 2) + "\n" + table_of(now, wall_time_us()));
   }
   return count_needing(now) == 0 && !now.daemon.needs_person() ? kDone : kFailed;
 }

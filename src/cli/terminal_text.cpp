@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace converge::cli {
@@ -47,6 +48,12 @@ std::string terminal_text(int descriptor, std::string_view text) {
     return std::string(text);
   }
   return escaped(text);
+}
+
+std::size_t terminal_columns(int descriptor) {
+  winsize size{};
+  const bool known = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kAll;
 }
 
 std::string_view mark(std::string_view unicode, std::string_view ascii) {

@@ -201,8 +201,8 @@ void Typist::prepare_test() {
          "where cluster.account_id = subject.id and cluster.archived_at is null\n"
          "returning subject.id, cluster.id as cluster;\n");
   define("deprovision_cluster",
-         "-- find:\nselect id from account;\n\n-- http: request deprovisioning\n"
-         "--   POST ${STATE_MACHINE}/clusters/{id}\n-- for: found\n-- repeat: 1h\n");
+         "-- find:\nselect id from account;\n\n-- http: deprovision\n"
+         "--   POST ${STATE_MACHINE}/{id}\n-- for: found\n-- repeat: 1h\n");
 }
 
 void Typist::prepare_publish() {

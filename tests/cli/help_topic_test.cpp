@@ -1,3 +1,4 @@
+#include "src/cli/columns.h"
 #include "tests/cli/fixture.h"
 
 #include <boost/test/unit_test.hpp>
@@ -91,6 +92,14 @@ BOOST_AUTO_TEST_CASE(every_page_is_what_mandoc_makes_of_its_source) {
     BOOST_TEST_REQUIRE(made.status == 0);
     BOOST_TEST_REQUIRE(made.out.size() > 500u);
     BOOST_TEST(help({name}) == made.out, name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_page_fits_a_terminal_of_80_columns) {
+  for (const auto& name : pages()) {
+    for (const auto& line : lines(help({name}))) {
+      BOOST_TEST(converge::cli::columns_of(line) <= 80u, name << ": " << line);
+    }
   }
 }
 
