@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <regex>
 
@@ -242,6 +243,44 @@ BOOST_AUTO_TEST_CASE(of_new_and_test) {
                   "-- case: bad\n-- expect: nothing\n-- case: wrong\n-- given:\nselect oops;\n"
                   "-- expect: nothing\n");
   require_as_told("converge-test.1", {""}, json({"test", "archive"}), {"hint"});
+}
+
+BOOST_AUTO_TEST_CASE(of_doctor_install_and_help) {
+  define_troubles();
+  require_as_told("converge-doctor.1", {""}, json({"doctor"}));
+  const auto prefix = (directory / "usr").string();
+  const Words install = {"install", "--prefix", prefix, "--sysconfdir", prefix + "/etc"};
+  auto done = json(install);
+  directory.write("usr/etc/converge/converge.toml", "# Mine.\n");
+  done += json(install) + json({"uninstall", "--prefix", prefix});
+  require_as_told("converge-install.1", {""}, done);
+  require_as_told("converge-help.1", {"Of the list"}, json({"help"}));
+  require_as_told("converge-help.1", {"Of a page"}, json({"help", "run"}));
+}
+
+/// Some entries take a crash of the server to be written: the sources have to know what they say.
+BOOST_AUTO_TEST_CASE(of_entries_nothing_is_told_that_nothing_writes) {
+  std::string sources;
+  for (const std::string folder : {"journal", "src/engine", "src/cli", "src/base", "src/daemon"}) {
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      if (file.path().extension() == ".cpp") sources += read_text(file.path());
+    }
+  }
+  static const std::regex item("\\.It (Op )?Va ([a-z_0-9]+)(( ,)?( Va)? [a-z_0-9]+)*");
+  static const std::regex name("[a-z_0-9]+");
+  int members = 0;
+  std::string section;
+  for (const auto& line : lines(read_text("man/converge-journal.5"))) {
+    if (line.starts_with(".Sh ")) section = line.substr(4);
+    if ((section != "KINDS" && section != "JSON") || !std::regex_match(line, item)) continue;
+    for (std::sregex_iterator one(line.begin(), line.end(), name), end; one != end; ++one) {
+      const auto text = one->str();
+      if (text == "t" || text == "p" || text == "a") continue;  // Of `.It`, `Op` and `Va`.
+      ++members;
+      BOOST_TEST(std::regex_search(sources, std::regex("\"" + text + "\"")), text);
+    }
+  }
+  BOOST_TEST(members > 40);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,3 +1,4 @@
+#include "tests/cli/daemon_fixture.h"
 #include "tests/cli/publish_fixture.h"
 #include "tests/cli/update_fixture.h"
 #include "tests/support/command_page.h"
@@ -5,6 +6,9 @@
 #include <boost/algorithm/string/join.hpp>
 #include <boost/test/unit_test.hpp>
 #include <fmt/core.h>
+
+#include <csignal>
+#include <filesystem>
 
 namespace {
 
@@ -18,6 +22,10 @@ class Statuses {
   Statuses(const Statuses&) = delete;
   Statuses& operator=(const Statuses&) = delete;
 
+  /// What the test that is named makes it exit with.
+  void is_seen_by(const std::string& /*test*/, int status) {
+    seen_.insert(fmt::format("{}", status));
+  }
   void saw(const CommandResult& result) { seen_.insert(fmt::format("{}", result.status)); }
 
  private:
@@ -123,6 +131,54 @@ BOOST_AUTO_TEST_CASE(of_new_and_test) {
   test.saw(call({"test", "archive"}));
   directory.write("convergers/archive.test.sql", "-- expect: nothing\n");
   test.saw(call({"test", "archive"}));
+}
+
+BOOST_AUTO_TEST_CASE(of_doctor_completion_and_help) {
+  Statuses doctor("converge-doctor.1");
+  Statuses completion("converge-completion.1");
+  Statuses help("converge-help.1");
+  define("archive", archiver(""));
+  doctor.saw(call({"doctor"}));
+  doctor.saw(call({"doctor", "--wrong"}));
+  doctor.saw(call({"doctor", "--database", "host=/none"}));
+  completion.saw(call({"completion", "bash"}));
+  completion.saw(call({"completion", "tcsh"}));
+  help.saw(call({"help", "run"}));
+  help.saw(call({"help", "no", "topic"}));
+}
+
+BOOST_AUTO_TEST_CASE(of_install_and_uninstall) {
+  Statuses install("converge-install.1");
+  const auto call_below = [&](const std::string& command, const std::filesystem::path& prefix) {
+    const auto etc = (prefix / "etc").string();
+    Words words = {command, "--prefix", prefix.string()};
+    if (command == "install") words.insert(words.end(), {"--sysconfdir", etc});
+    return call(words);
+  };
+  install.saw(call_below("uninstall", directory / "nothing"));
+  install.saw(call_below("install", directory / "usr"));
+  install.saw(call_below("install", directory.write("file", "") / "usr"));
+}
+
+BOOST_FIXTURE_TEST_CASE(of_the_daemon, Daemon) {
+  Statuses daemon("converged.8");
+  add_accounts(1);
+  archive_accounts();
+  guard_commits("true");
+  define_archive("-- every: 1h\n");
+  daemon.saw(call({"daemon", "--wrong"}));
+  {
+    Bystander commits(*this, kCommitLock);
+    Service service(*this, kPatient);
+    BOOST_REQUIRE(wait_for_advisory_lock(*this));
+    service.signal(SIGTERM);
+    BOOST_REQUIRE(eventually([&] { return service.manager().has_told("STOPPING=1"); }));
+    service.signal(SIGTERM);
+    daemon.saw(service.wait());
+  }
+  Service service(*this, kQuiet);
+  daemon.saw(service.stop());
+  daemon.is_seen_by("daemon_faults/a_pass_that_does_not_come_back_ends_the_process", 70);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
