@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <regex>
+#include <utility>
 
 namespace converge::tests {
 namespace {
@@ -76,6 +77,19 @@ void Reader::follow(const Block& block, const std::string& example) {
   }
 }
 
+void Reader::follow_on_terminal(const std::vector<std::string>& lines, const std::string& example) {
+  // script(1) gives it one; bars of progress, which a slow machine may see, erase themselves.
+  for (Typed typed : commands_of(lines)) {
+    const auto path =
+        directory.write(fmt::format("typed{}", typed_.size()), typed.command).string();
+    typed.command = fmt::format(
+        "script -qec 'stty cols 80; NO_COLOR=1 PAGER=cat LC_ALL=C.UTF-8 bash {}' /dev/null "
+        "</dev/null | sed 's/.*\\r\\x1b\\[K//'",
+        path);
+    type(std::move(typed), example);
+  }
+}
+
 void Reader::require_all_as_printed() const {
   const std::string path = (directory.path() / "bin").string() + ":" + std::getenv("PATH");
   // As where each user has a group, and its members may write what he makes.
@@ -96,11 +110,11 @@ std::string Reader::output(std::size_t number) const {
   return (directory.path() / fmt::format("output{}", number)).string();
 }
 
-void Reader::type(const Typed& typed, const std::string& example) {
+void Reader::type(Typed typed, const std::string& example) {
   const auto command =
       boost::replace_all_copy(typed.command, example, "'" + cluster.url(database_) + "'");
   script_ += fmt::format("{{\n{}\n}} >{} 2>&1\n", command, output(typed_.size()));
-  typed_.push_back(typed);
+  typed_.push_back(std::move(typed));
 }
 
 }  // namespace converge::tests

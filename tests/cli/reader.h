@@ -36,6 +36,9 @@ class Reader : public Cli {
   /// `example` in a command means the empty one, whatever it is called in the page.
   void follow(const Block& block, const std::string& example);
 
+  /// The same for commands alone, each on a terminal of 80 columns without colours.
+  void follow_on_terminal(const std::vector<std::string>& lines, const std::string& example);
+
   /// All that was to be typed, in one shell, as a person does.
   void require_all_as_printed() const;
 
@@ -43,7 +46,7 @@ class Reader : public Cli {
 
  private:
   std::string output(std::size_t number) const;
-  void type(const Typed& typed, const std::string& example);
+  void type(Typed typed, const std::string& example);
 
   std::filesystem::path here_;
   std::string database_;
