@@ -76,6 +76,11 @@ std::optional<std::string> nearest_option(const std::string& word, const Names& 
 }
 
 Error unknown_option(const CLI::App& app, const std::string& word) {
+  // Other commands have it.
+  if (word == "--all" && (app.get_name() == "run" || app.get_name() == "plan")) {
+    return {ErrorKind::usage, fmt::format("{} has no option --all", words_to(app)),
+            fmt::format("`{}` without a name is about all that are due.", words_to(app))};
+  }
   const auto near = nearest_option(name_in(word), option_names(&app));
   return {ErrorKind::usage,
           fmt::format("{} has no option {}", words_to(app), printable(name_in(word))),
@@ -102,6 +107,7 @@ Error unexpected(const CLI::App& app, const std::string& word) {
 std::string message_of(const CLI::ParseError& error) {
   static const std::regex lacks_value(R"((.*): 1 required (\S+) missing)");
   static const std::regex is_no_number(R"(Could not convert: (\S+) = (.*))");
+  static const std::regex is_not_among(R"((\S+): (.*) not in \{(.*)\})");
   static const std::regex is_out_of_range(R"((.*): Value (.*) not in range (\S+) to (\S+))");
   std::string text = error.what();
   std::smatch match;
@@ -110,6 +116,11 @@ std::string message_of(const CLI::ParseError& error) {
   }
   if (std::regex_match(text, match, is_no_number)) {
     return fmt::format("{}: {} cannot be read", match[1].str(), match[2].str());
+  }
+  if (std::regex_match(text, match, is_not_among)) {
+    static const std::regex comma(",");
+    return fmt::format("{}: {} is none of {}", match[1].str(), match[2].str(),
+                       std::regex_replace(match[3].str(), comma, ", "));
   }
   if (std::regex_match(text, match, is_out_of_range)) {
     return fmt::format("{}: {} is no number from {} to {}", match[1].str(), match[2].str(),

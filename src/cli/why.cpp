@@ -58,6 +58,10 @@ std::vector<journal::StoryFilter> stories_of(const journal::StoryFilter& asked,
 
 [[noreturn]] void throw_unknown(const journal::StoryFilter& filter,
                                 const journal::FoundSubject& found) {
+  if (found.labels_searched == 0) {
+    throw Error(ErrorKind::failure, "the journal has no entries yet",
+                "A pass that corrects something makes the first one: `converge run`.");
+  }
   const std::string word = brief(filter.subject, kNameBytes);
   const std::string by = filter.convergers.empty()
                              ? std::string()

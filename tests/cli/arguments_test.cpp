@@ -101,6 +101,21 @@ BOOST_AUTO_TEST_CASE(unknown_option_suggests_the_nearest) {
   require_usage_error({"run", "--\x1b[31m"}, "no option --\\x1b[31m", "`converge run --help`");
 }
 
+BOOST_AUTO_TEST_CASE(run_of_all_is_told_how) {
+  const auto result = call({"run", "--all"});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(result.err ==
+             "converge: error: converge run has no option --all\n"
+             "converge: hint: `converge run` without a name is about all that are due.\n");
+}
+
+BOOST_AUTO_TEST_CASE(word_that_is_none_of_a_few_is_told_which_they_are) {
+  const auto result = call({"completion", "tcsh"});
+  BOOST_TEST(result.status == 2);
+  BOOST_TEST(lines(result.err).at(0) == "converge: error: SHELL: tcsh is none of bash, zsh, fish");
+  BOOST_TEST(contains(call({"list", "-o", "yaml"}).err, "yaml is none of short, full, json\n"));
+}
+
 BOOST_AUTO_TEST_CASE(unexpected_argument_is_named_with_the_help_of_its_command) {
   require_usage_error({"show", "a", "b"}, "converge show does not take b", "converge show --help");
   require_usage_error({"journal", "verfy"}, "there is no command verfy",

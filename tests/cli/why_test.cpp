@@ -320,6 +320,15 @@ BOOST_AUTO_TEST_CASE(missing_journal_and_missing_key_are_usage_errors) {
   BOOST_TEST(!has_journal());
 }
 
+BOOST_AUTO_TEST_CASE(journal_without_entries_says_so) {
+  define("nothing", "-- find:\nselect 1 as id where false;\n-- step: s\nselect id from subject;\n");
+  BOOST_REQUIRE(call({"run", "nothing"}).status == 0);
+  BOOST_REQUIRE(ask_journal("select count(*) from entry") == "0");
+  const auto result = call({"why", "1"});
+  BOOST_TEST(result.status == 1);
+  BOOST_TEST(lines(result.err).at(0) == "converge: error: the journal has no entries yet");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
