@@ -1,5 +1,6 @@
 #include "src/base/json_object.h"
 
+#include "src/base/safe_text.h"
 #include "src/base/text.h"
 
 #include <fmt/core.h>
@@ -10,7 +11,7 @@ JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
   if (!members_.empty()) members_ += ',';
   append_json_string(members_, name);
   members_ += ':';
-  members_ += json;
+  append_safe_json(members_, json);
   return *this;
 }
 
@@ -30,7 +31,7 @@ JsonObject& JsonObject::add_members(std::string_view object) {
   const std::string_view inner = trim(object).substr(1, trim(object).size() - 2);
   if (trim(inner).empty()) return *this;
   if (!members_.empty()) members_ += ',';
-  members_ += inner;
+  append_safe_json(members_, inner);
   return *this;
 }
 

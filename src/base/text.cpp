@@ -1,5 +1,7 @@
 #include "src/base/text.h"
 
+#include "src/base/safe_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,10 +31,10 @@ char32_t decode(std::string_view sequence) {
 }
 
 // Controls, line separators, and the marks that make a terminal show text in another order than it
-// has ("Trojan Source", CVE-2021-42574).
+// has ("Trojan Source", CVE-2021-42574): all that have Unicode's property Bidi_Control.
 bool is_hazardous(char32_t code) {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-         (code >= 0x2066 && code <= 0x2069);
+         (code >= 0x2066 && code <= 0x2069) || code == 0x061c || code == 0x200e || code == 0x200f;
 }
 
 // The escapes that JSON and people share; empty for the rest.
@@ -163,6 +165,37 @@ std::string printable(std::string_view text) {
     text.remove_prefix(sequence.size());
   }
   return out;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const auto end = text.find_first_of("\n\t");
+    out += printable(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    out += text[end];
+    text.remove_prefix(end + 1);
+  }
+}
+
+void append_safe_json(std::string& out, std::string_view json) {
+  while (!json.empty()) {
+    const auto* stop = std::find_if_not(json.begin(), json.end(), is_plain_ascii);
+    out.append(json.begin(), stop);
+    json.remove_prefix(static_cast<std::size_t>(stop - json.begin()));
+    if (json.empty()) return;
+    const auto length = utf8_length(json);
+    const auto sequence = json.substr(0, std::max<std::size_t>(length, 1));
+    const char32_t code = length == 0 ? U'\ufffd' : decode(sequence);
+    if (!short_escape(code).empty()) {
+      out += ' ';  // Between the elements: a string has none of these.
+    } else if (length == 0 || is_hazardous(code)) {
+      append_json_escape(out, code);
+    } else {
+      out += sequence;
+    }
+    json.remove_prefix(sequence.size());
+  }
 }
 
 std::string_view trim(std::string_view text) {

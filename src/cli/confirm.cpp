@@ -1,6 +1,7 @@
 #include "src/cli/confirm.h"
 
 #include "src/base/error.h"
+#include "src/base/safe_text.h"
 #include "src/base/text.h"
 #include "src/cli/output.h"
 #include "src/cli/terminal_text.h"
@@ -102,8 +103,8 @@ void ask_before(const std::string& what, const config::Config& config) {
   const std::string target = reachable_target(config);
   const InterruptedReads interrupted;
   FILE* screen = isatty(STDERR_FILENO) != 0 ? stderr : stdout;
-  const auto question =
-      fmt::format("converge: {}\nconverge: about to {}\nGo on? [y/N] ", target, what);
+  const auto question = fmt::format("converge: {}\nconverge: about to {}\nGo on? [y/N] ", target,
+                                    printable_lines(what));
   std::fputs(wrapped(question, terminal_columns(fileno(screen)), 2).c_str(), screen);
   std::fflush(screen);
   const auto answer = read_answer();

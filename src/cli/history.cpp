@@ -237,7 +237,7 @@ std::string entry_full(const journal::StoredEntry& stored) {
                                printable(stored.actor), stored.build);
   if (entry.pass) by += fmt::format(", pass {}", *entry.pass);
   if (entry.definition && !entry.definition->version.empty()) {
-    by += ", version " + entry.definition->version.substr(0, 12);
+    by += ", version " + printable(entry.definition->version.substr(0, 12));
   }
   text += line(4, by, kAll, Style::faint);
   if (!entry.detail) return text;

@@ -1,8 +1,8 @@
 #include "src/cli/known_values.h"
 
 #include "journal/reader.h"
+#include "src/base/safe_text.h"
 
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <set>
@@ -36,16 +36,17 @@ void add_definitions(const std::filesystem::path& directory, std::set<std::strin
   }
 }
 
-/// Of keys with control characters (but line breaks) a shell would make something else.
+/// Of keys with control characters (but line breaks) a shell would make something else, and it
+/// shows what is offered as it is.
 bool can_be_typed(std::string_view key) {
-  return !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
-    return c == '\n' || (c >= ' ' && c != 0x7f);
-  });
+  return !key.empty() && key.find('\t') == std::string_view::npos && printable_lines(key) == key;
 }
 
 std::vector<Completion::Word> words_of(const std::set<std::string>& names) {
   std::vector<Completion::Word> words;
-  for (const auto& name : names) words.push_back({name});
+  for (const auto& name : names) {
+    if (can_be_typed(name)) words.push_back({name});
+  }
   return words;
 }
 
@@ -116,7 +117,7 @@ std::vector<Completion::Word> recent_actors(const config::Flags& flags) {
   silently([&] {
     const journal::Filter filter{.newest = kNewest};
     journal::Reader(config::load(flags).journal).newest(filter, [&](const auto& stored) {
-      if (can_be_typed(stored.actor)) names.insert(stored.actor);
+      names.insert(stored.actor);
     });
   });
   return words_of(names);
@@ -133,7 +134,8 @@ std::vector<Completion::Word> held_digests(const config::Flags& flags,
   std::vector<Completion::Word> words;
   silently([&] {
     for (const auto& [name, hold] : journal::Reader(config::load(flags).journal).holds()) {
-      if (converger.empty() || name == converger) words.push_back({hold.digest, name});
+      const bool is_asked_for = converger.empty() || name == converger;
+      if (is_asked_for && can_be_typed(hold.digest)) words.push_back({hold.digest, name});
     }
   });
   return words;

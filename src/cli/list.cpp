@@ -31,7 +31,7 @@ std::vector<Table::Cell> row(const Converger& one) {
            quarantined == 0 ? Style::plain : Style::bad},
           owed_cell(one.condition.owing),
           {time_or_dash(one.last_pass_us)},
-          {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
+          {printable(one.last_outcome), one.last_outcome == "failed" ? Style::bad : Style::plain},
           {time_or_dash(one.last_correction_us)}};
 }
 

@@ -1,5 +1,6 @@
 #include "src/cli/output.h"
 
+#include "src/base/safe_text.h"
 #include "src/base/text.h"
 #include "src/cli/columns.h"
 #include "src/cli/terminal_text.h"
@@ -72,13 +73,16 @@ void print(std::string_view data) {
 }
 
 void print_error(const Error& error) {
-  std::string text = fmt::format("converge: error: {}\n", error.what());
-  if (!error.hint().empty()) text += fmt::format("converge: hint: {}\n", error.hint());
+  // What a server or a file name says is in it; the lines of a definition are too.
+  std::string text = fmt::format("converge: error: {}\n", printable_lines(error.what()));
+  if (!error.hint().empty()) {
+    text += fmt::format("converge: hint: {}\n", printable_lines(error.hint()));
+  }
   std::fputs(told(text).c_str(), stderr);
 }
 
 void print_notice(std::string_view text) {
-  std::fputs(told(fmt::format("converge: {}\n", text)).c_str(), stderr);
+  std::fputs(told(fmt::format("converge: {}\n", printable_lines(text))).c_str(), stderr);
 }
 
 std::string Table::take() {

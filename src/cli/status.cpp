@@ -125,11 +125,12 @@ std::string table_of(const Situation& now, std::int64_t now_us) {
                      {"-"}});
   }
   for (const Converger& one : now.convergers) {
-    table.push_back({{printable(one.name), Style::strong},
-                     {one.condition.state, style_of_state(one.condition.state)},
-                     {time_or_dash(one.last_pass_us)},
-                     {one.last_outcome, one.last_outcome == "failed" ? Style::bad : Style::plain},
-                     {due_text(one, now.daemon, now_us)}});
+    table.push_back(
+        {{printable(one.name), Style::strong},
+         {one.condition.state, style_of_state(one.condition.state)},
+         {time_or_dash(one.last_pass_us)},
+         {printable(one.last_outcome), one.last_outcome == "failed" ? Style::bad : Style::plain},
+         {due_text(one, now.daemon, now_us)}});
   }
   return fitted_table(std::move(table), terminal_columns());
 }

@@ -1,5 +1,7 @@
 #include "src/base/text.h"
 
+#include "src/base/safe_text.h"
+
 #include <boost/test/unit_test.hpp>
 
 #include <cerrno>
@@ -73,6 +75,23 @@ BOOST_AUTO_TEST_CASE(printable_shows_controls) {
 
 BOOST_AUTO_TEST_CASE(printable_shows_marks_that_reorder_text) {
   BOOST_TEST(printable("\u202a\u202e\u2066\u2069\u2028") == R"(\u202a\u202e\u2066\u2069\u2028)");
+  BOOST_TEST(printable("\u061c\u200e\u200f") == R"(\u061c\u200e\u200f)");
+}
+
+BOOST_AUTO_TEST_CASE(printable_lines_keep_their_breaks_and_tabs) {
+  BOOST_TEST(printable_lines("a\x1b\n\tb\u202e\n") == "a\\x1b\n\tb\\u202e\n");
+  BOOST_TEST(printable_lines("").empty());
+}
+
+BOOST_AUTO_TEST_CASE(json_from_elsewhere_becomes_one_line_that_does_not_act) {
+  const auto safe = [](std::string_view json) {
+    std::string out;
+    append_safe_json(out, json);
+    return out;
+  };
+  BOOST_TEST(safe(R"({"a":"\u001b Zoë 🚀","b":[1,null]})") ==
+             R"({"a":"\u001b Zoë 🚀","b":[1,null]})");
+  BOOST_TEST(safe("{\"a\":\n\"\u009b\u202e\x1b\xff\"}") == R"({"a": "\u009b\u202e\u001b\ufffd"})");
 }
 
 BOOST_AUTO_TEST_CASE(printable_shows_bytes_that_are_not_utf8) {
