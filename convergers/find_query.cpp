@@ -16,10 +16,15 @@ namespace converge::convergers {
 
 namespace {
 
-/// The condition that a key, an expression, belongs to the shards.
+/// The condition that a key, an expression, belongs to the shards. In a schema of the search path
+/// somebody else may have functions and operators that fit the arguments better than the system's.
 std::string is_in(const engine::Shards& shards, const std::string& key) {
-  return fmt::format("((hashtextextended(({})::text, 0) % {} + {}) % {}) in ({})", key, shards.of,
-                     shards.of, shards.of, fmt::join(shards.mine, ", "));
+  constexpr std::string_view kModulo = "operator(pg_catalog.%)";
+  return fmt::format(
+      "((pg_catalog.hashtextextended(({0})::text, 0::bigint) {1} {2}::bigint "
+      "operator(pg_catalog.+) {2}::bigint) {1} {2}::bigint) "
+      "operator(pg_catalog.=) any (array[{3}]::bigint[])",
+      key, kModulo, shards.of, fmt::join(shards.mine, ", "));
 }
 
 template <typename Element>
@@ -78,11 +83,13 @@ void FindQuery::learn_types(postgres::Session& session) {
   // With `limit 0` nothing is fetched, and its one row is all nulls.
   const postgres::Rows types = located(path_, statement_, [&] {
     return session.execute(fmt::format(
-        "select format_type(t.oid, -1), t.typcategory, t.typtype from (values (0)) one left join "
+        "select pg_catalog.format_type(t.oid, -1), t.typcategory, t.typtype from (values (0)) one "
+        "left join "
         "(select * from ({0}\n) converge_find limit 0) f ({1}) on true, "
-        "unnest(array[pg_typeof({2})]::oid[]) with ordinality a (oid, place) join pg_type t "
+        "pg_catalog.unnest(array[pg_catalog.pg_typeof({2})]::oid[]) with ordinality a (oid, place) "
+        "join pg_type t "
         "using (oid) order by a.place",
-        statement_.sql, fmt::join(aliases, ", "), fmt::join(aliases, "), pg_typeof(")));
+        statement_.sql, fmt::join(aliases, ", "), fmt::join(aliases, "), pg_catalog.pg_typeof(")));
   });
   details_.clear();
   for (std::size_t i = 0; i < types.size(); ++i) {
@@ -173,8 +180,10 @@ std::string FindQuery::subject_relation(const std::vector<std::size_t>& columns)
     elements.push_back(fmt::format("c{}", number));
     values.push_back(travels_as_text ? fmt::format("c{}::{}", number, type) : elements.back());
   }
-  return fmt::format("subject ({}) as (select {} from unnest({}) as converge_chunk ({}))",
-                     fmt::join(names, ", "), fmt::join(values, ", "), fmt::join(arrays, ", "),
+  // With several arguments it means the system's, and only by the plain name.
+  return fmt::format("subject ({}) as (select {} from {}unnest({}) as converge_chunk ({}))",
+                     fmt::join(names, ", "), fmt::join(values, ", "),
+                     arrays.size() == 1 ? "pg_catalog." : "", fmt::join(arrays, ", "),
                      fmt::join(elements, ", "));
 }
 
@@ -236,7 +245,7 @@ std::vector<std::string> FindQuery::in_shards(postgres::Session& session,
                   hex(sha256(fmt::format("{}", fmt::join(shards.mine, ",")))).substr(0, 8));
   std::vector<std::string> mine;
   try {
-    session.prepare(name, fmt::format("select key from unnest($1::text[]) key where {}",
+    session.prepare(name, fmt::format("select key from pg_catalog.unnest($1::text[]) key where {}",
                                       is_in(shards, "key::" + details_.front().type)));
     const postgres::Rows rows = session.execute_prepared(name, {array});
     for (std::size_t row = 0; row < rows.size(); ++row) mine.emplace_back(*rows.at(row, 0));
