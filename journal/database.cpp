@@ -34,6 +34,16 @@ void create_private_file(const std::filesystem::path& file) {
   sync_directory_of(file);
 }
 
+/// SQLite would wait for the other side of a pipe for good.
+void require_no_pipe(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    return;
+  }
+  throw Error(ErrorKind::usage, fmt::format("{} is no file", file.string()),
+              "Name the journal's file with --journal.");
+}
+
 /// SQLite falls back to reading when it may not write, and would say so only at the first entry.
 void require_writable(const std::filesystem::path& file) {
   if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
@@ -165,6 +175,7 @@ OpenedDatabase open_for_writing(const std::filesystem::path& file) {
   if (!identity_of(file)) {
     create_private_file(file);
   }
+  require_no_pipe(file);
   require_writable(file);
   count_no_memory();
   OpenedDatabase opened;
@@ -191,6 +202,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& 
                 fmt::format("no journal at {}: {}", file.string(), system_reason(errno)),
                 "The first pass that acts begins one; --journal names another file.");
   }
+  require_no_pipe(file);
   try {
     auto database = open_somehow(file);
     require_ours(file, *database, schema_state(*database));

@@ -31,7 +31,8 @@ constexpr std::size_t kKeyBytes = 32;
 
 /// Nullopt when there is no such file.
 std::optional<std::string> load(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  // Whatever stands there is not waited for, as a pipe would be.
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     if (errno == ENOENT) {
       return std::nullopt;
@@ -49,7 +50,10 @@ std::optional<std::string> load(const std::filesystem::path& file) {
 
 void make(const std::filesystem::path& file, const std::string& key) {
   const auto draft = file.string() + ".new";
-  const int descriptor = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // Left by a process that was killed, or put there by somebody who would like to read the key, or
+  // to have something else written over: nothing that is there is written to.
+  ::unlink(draft.c_str());
+  const int descriptor = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) {
     fail(file, errno);
   }

@@ -63,7 +63,7 @@ FileLock::FileLock(const std::filesystem::path& file) {
     if (descriptor_ >= 0) {
       ::close(descriptor_);
     }
-    descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor_ < 0) {
       throw write_error(file, name.string() + ": " + system_reason(errno));
     }
