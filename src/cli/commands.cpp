@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <sys/prctl.h>
 #include <vector>
 
 namespace converge::cli {
@@ -262,6 +263,10 @@ void end_on_broken_pipe() {
 /// Whoever starts this process may ignore SIGCHLD: then nobody is told how a program ended.
 void learn_how_children_end() { std::signal(SIGCHLD, SIG_DFL); }
 
+/// Passwords and tokens are in the memory of this process: no core dump has it, and of other
+/// processes those of root alone read it. A program that is started is as usual.
+void keep_memory_private() { prctl(PR_SET_DUMPABLE, 0); }
+
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
@@ -269,6 +274,7 @@ std::span<const Command> commands() { return kCommands; }
 int main(int argc, char** argv, const Services& services) {
   end_on_broken_pipe();
   learn_how_children_end();
+  keep_memory_private();
   try {
     return dispatch(argc, argv, services);
   } catch (const Error& error) {

@@ -41,6 +41,13 @@ bool can_run(const std::string& pager) {
   return program.find_first_of("/=$\"'") != std::string::npos || is_installed(program);
 }
 
+/// Whether somebody who is another user is at the keyboard. Most pagers give a shell for the
+/// asking: a right to read the journal as root would be a right to all that root may do.
+bool is_for_another_user() {
+  const auto is_set = [](const char* variable) { return std::getenv(variable) != nullptr; };
+  return is_set("SUDO_UID") || is_set("DOAS_USER") || is_set("PKEXEC_UID");
+}
+
 volatile sig_atomic_t pager_process = -1;
 
 /// The pager has the terminal until it has ended.
@@ -61,6 +68,7 @@ Pager::Pager(bool wanted) {
   if (process_ == 0) {
     dup2(pipe[0], STDIN_FILENO);
     setenv("LESS", "FRX", 0);  // A plain `less` would show colours as escapes.
+    if (is_for_another_user()) setenv("LESSSECURE", "1", 1);
     execl("/bin/sh", "sh", "-c", pager.c_str(), nullptr);
     _exit(127);
   }
