@@ -91,6 +91,9 @@ void FindQuery::learn_types(postgres::Session& session) {
         "using (oid) order by a.place",
         statement_.sql, fmt::join(aliases, ", "), fmt::join(aliases, "), pg_catalog.pg_typeof(")));
   });
+  if (types.size() != columns_.size()) {
+    refuse("the server does not tell the types of its columns", "Is it PostgreSQL?");
+  }
   details_.clear();
   for (std::size_t i = 0; i < types.size(); ++i) {
     if (types.at(i, 2) == "p") {

@@ -1,5 +1,6 @@
 #include "src/postgres/rows.h"
 
+#include "src/base/error.h"
 #include "src/postgres/rows_data.h"
 
 namespace converge::postgres {
@@ -46,6 +47,12 @@ Rows::Rows(std::shared_ptr<const Data> data)
       cells_(data_->cells.data()),
       size_(data_->size),
       width_(data_->names.size()) {}
+
+void Rows::throw_no_cell() {
+  throw Error(ErrorKind::failure,
+              "the server's answer has fewer rows or columns than were asked for",
+              "Is it PostgreSQL, and do its own functions stand where they should?");
+}
 
 std::string_view Rows::name(std::size_t column) const { return data_->names[column]; }
 

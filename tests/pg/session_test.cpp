@@ -181,6 +181,15 @@ BOOST_AUTO_TEST_CASE(transaction_that_is_left_is_rolled_back) {
   BOOST_TEST(ask(session, "select now() = statement_timestamp()") == "t");
 }
 
+BOOST_AUTO_TEST_CASE(answer_that_is_less_than_was_asked_for_is_an_error) {
+  Session session(connect_options());
+  const auto one = session.execute("select 1");
+  BOOST_TEST((error_of([&] { one.at(1, 0); }).kind() == ErrorKind::failure));
+  BOOST_TEST((error_of([&] { one.at(0, 1); }).kind() == ErrorKind::failure));
+  BOOST_TEST((error_of([&] { session.execute("select 1 where false").at(0, 0); }).kind() ==
+              ErrorKind::failure));
+}
+
 BOOST_AUTO_TEST_CASE(failed_transaction_has_no_id_to_record) {
   archived_accounts(1);
   Session session(connect_options());
