@@ -34,6 +34,12 @@ bool is_token(std::string_view text) {
   });
 }
 
+// That RFC 9110, section 5.5, has in no value of a header.
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < ' ' && c != '\t') || byte == 0x7f;
+}
+
 class Compiler {
  public:
   Compiler(const SourceText& source, const std::vector<BlockLine>& lines)
@@ -162,6 +168,13 @@ void Compiler::take_header(const BlockLine& line) {
   const auto value = trim(text.substr(colon + 1));
   const auto start =
       value.empty() ? text.size() : static_cast<std::size_t>(value.data() - text.data());
+  const auto* const control = std::find_if(value.begin(), value.end(), is_control);
+  if (control != value.end()) {
+    const auto at = static_cast<std::size_t>(control - value.begin());
+    fail(line.offset + start + at,
+         fmt::format("a control character in a header: {}", printable(value.substr(at, 1))),
+         "Remove it: the other side could take what follows for something else.");
+  }
   auto pieces = read_pieces(source_, value, line.offset + start, Place::header);
   if (is_same(name, "Content-Type")) {
     const auto reference = std::find_if_not(pieces.begin(), pieces.end(),

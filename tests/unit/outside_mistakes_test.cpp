@@ -185,6 +185,11 @@ BOOST_AUTO_TEST_CASE(header_has_a_colon) {
   check_header("  folded: c", "5:6: not a header:   folded: c");
 }
 
+BOOST_AUTO_TEST_CASE(header_with_a_control_character_is_refused) {
+  check_header("Accept: text/\x1bplain", "5:19: a control character in a header: \\x1b");
+  check_header("Accept: a\x7f", "5:15: a control character in a header: \\x7f");
+}
+
 BOOST_AUTO_TEST_CASE(header_of_ours_is_refused) {
   for (const std::string name :
        {"Host", "content-length", "Transfer-Encoding", "CONNECTION", "Idempotency-Key"}) {
