@@ -72,11 +72,17 @@ void Verifier::verify_once() {
   }
 }
 
-/// Then what was missing may be what was pruned. It ends, as each time there is less to prune.
+/// Then what was missing may be what was pruned. It ends, as each time there is less to prune; a
+/// start that could not be read together with the rest is looked at once more, and then damaged.
 bool Verifier::was_pruned_meanwhile() {
   try {
     SQLite::Statement row(database_, "select pruned_seq from chain");
-    return row.executeStep() && row.getColumn(0).getInt64() > bounds_.pruned_seq;
+    if (!row.executeStep()) {
+      return false;
+    }
+    const auto seen = std::max(bounds_.pruned_seq, seen_pruned_seq_);
+    seen_pruned_seq_ = row.getColumn(0).getInt64();
+    return seen_pruned_seq_ > seen;
   } catch (const SQLite::Exception&) {
     return false;  // What was found is worse than that.
   }

@@ -78,6 +78,7 @@ class Verifier {
   std::int64_t greatest_seq_ = 0;
   Names names_;
   std::int64_t proven_seq_ = 0;
+  std::int64_t seen_pruned_seq_ = 0;  // When it was looked at last whether to start over.
 
   std::mutex mutex_;  // Of what follows and, during the walk, of the connection.
   std::int64_t handed_out_seq_ = 0;

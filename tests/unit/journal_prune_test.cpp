@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <optional>
 #include <sys/stat.h>
 #include <thread>
@@ -282,6 +283,28 @@ BOOST_AUTO_TEST_CASE(whole_log_can_go) {
   append_settled(journal, 3);
   BOOST_TEST(entries().size() == 6u);
   BOOST_TEST(!verify().broken_seq.has_value());
+}
+
+// What can no longer be read must not be taken for what another process prunes meanwhile.
+BOOST_AUTO_TEST_CASE(damage_to_a_pruned_journal_is_a_finding) {
+  {
+    auto journal = open();
+    append_settled(journal, 3);
+    prune_before(mark());
+    append_settled(journal, 300);
+  }
+  run_sql(file, "pragma wal_checkpoint(truncate)");
+  const auto root = std::stol(ask_sql(file,
+                                      "select rootpage from sqlite_schema where"
+                                      " name = 'entry'"));
+  {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(4096L * (root - 1));
+    bytes << std::string(4096, '\0');
+  }
+  const auto found = verify();
+  BOOST_TEST(found.broken_seq.has_value());
+  BOOST_TEST(found.reason.find("damaged") != std::string::npos, found.reason);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
