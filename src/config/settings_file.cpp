@@ -69,15 +69,40 @@ bool is_like_url(std::string_view text) {
   });
 }
 
+/// Where in a line that begins with the bracket of a table something stands that begins no name;
+/// nullopt for any other line, and for one that the parser itself has a word for.
+std::optional<std::size_t> missing_name(std::string_view line) {
+  constexpr std::string_view kBlanks = " \t";
+  constexpr std::string_view kFirst =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-\"']";
+  auto at = std::min(line.find_first_not_of(kBlanks), line.size());
+  if (!line.substr(at).starts_with('[')) return std::nullopt;
+  at += line.substr(at).starts_with("[[") ? 2 : 1;
+  at = std::min(line.find_first_not_of(kBlanks, at), line.size());
+  const bool is_name = at < line.size() && kFirst.find(line[at]) != std::string_view::npos;
+  return is_name ? std::nullopt : std::optional(at);
+}
+
+bool is_toml(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+    return true;
+  } catch (const toml::parse_error&) {
+    return false;
+  }
+}
+
 /// Walks the file and refuses what nobody asked for.
 class FileReader {
  public:
   FileReader(const std::filesystem::path& path, Config& config) : path_(path), config_(config) {}
 
   void read() {
+    const std::string text = read_file(path_);
+    require_table_names(text);
     toml::table root;
     try {
-      root = toml::parse(read_file(path_), path_.string());
+      root = toml::parse(text, path_.string());
     } catch (const toml::parse_error& error) {
       fail(error.source(), std::string(error.description()), "The file is TOML 1.0.");
     }
@@ -104,6 +129,23 @@ class FileReader {
     for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
     fail(where, "unknown " + what,
          near ? fmt::format("Did you mean {}?", *near) : fmt::format("Known are: {}.", all));
+  }
+
+  /// toml++ 3.3 asserts, and so ends the process, where no name follows the bracket of a table. A
+  /// line that looks so is one when all before it is TOML; otherwise it is a part of a value.
+  void require_table_names(std::string_view text) const {
+    std::uint32_t line = 1;
+    for (std::size_t start = 0; start < text.size(); ++line) {
+      const auto end = std::min(text.find('\n', start), text.size());
+      const auto wrong = missing_name(text.substr(start, end - start));
+      if (wrong && is_toml(text.substr(0, start))) {
+        const toml::source_position place{line, static_cast<std::uint32_t>(*wrong + 1)};
+        fail({place, place, nullptr}, "no name of a table",
+             "Write it as [daemon]; a name with other characters than letters, digits, _ and - "
+             "needs double quotes.");
+      }
+      start = end + 1;
+    }
   }
 
   void section(const toml::key& key, const toml::node& node) {

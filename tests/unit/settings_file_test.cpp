@@ -55,6 +55,27 @@ BOOST_AUTO_TEST_CASE(each_can_be_set) {
   BOOST_TEST(daemon.grace.count() == 90'000);
 }
 
+// toml++ would end the process.
+BOOST_AUTO_TEST_CASE(table_without_a_name_is_refused) {
+  const std::string message = "no name of a table";
+  const std::string hint =
+      "Write it as [daemon]; a name with other characters than letters, digits, _ and - "
+      "needs double quotes.";
+  require_refused("[", "2:2: " + message, hint);
+  require_refused(" [ # http", "2:4: " + message, hint);
+  require_refused("\n[[é]]", "3:3: " + message, hint);
+  require_refused("log = \"json\"\n[=", "3:2: " + message, hint);
+  require_refused("[\r", "2:2: " + message, hint);
+}
+
+BOOST_AUTO_TEST_CASE(what_looks_like_a_table_in_a_value_is_none) {
+  const Daemon daemon =
+      this->daemon("log = \"json\"\n[http]\nproxy = \"\"\"\n[#\n\"\"\"\n[variables]\nA = \"1\"");
+  BOOST_TEST((daemon.log == LogFormat::json));
+  require_refused("workers = [\n[ # one\n]]", "2:11: not a whole number from 1 to 64",
+                  "Write it without quotes.");
+}
+
 BOOST_AUTO_TEST_CASE(number_out_of_its_range_or_of_another_kind_is_refused) {
   for (const char* value : {"0", "65", "-1", "4.0", "\"4\"", "true", "99999999999"}) {
     require_refused(std::string("workers = ") + value, "2:11: not a whole number from 1 to 64",
