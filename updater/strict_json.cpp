@@ -1,6 +1,7 @@
 #include "updater/strict_json.h"
 
 #include "src/base/error.h"
+#include "src/base/text.h"
 
 #include <Poco/Exception.h>
 #include <Poco/JSON/Array.h>
@@ -92,7 +93,7 @@ StrictObject StrictObject::parse(std::string_view text, const std::string& what)
     const Var root = parser.parse(std::string(text));
     return {root.extract<Poco::JSON::Object::Ptr>(), what, {}};
   } catch (const Poco::Exception& error) {
-    throw broken(what, "not JSON: " + error.message());
+    throw broken(what, "not JSON: " + printable(error.message()));
   }
 }
 
