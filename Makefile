@@ -38,6 +38,7 @@ debian_packages := g++ make pkg-config ccache git \
   prometheus chromium systemd \
   faketime curl openssl nginx-light minisign jq perl mandoc
 lint: debian_packages += clang-format clang-tidy cppcheck shellcheck
+fuzz: debian_packages += clang libclang-rt-14-dev
 release-deps: debian_packages := g++ g++-aarch64-linux-gnu make git ccache cmake dpkg-dev \
   debian-archive-keyring mandoc
 deb-deps: debian_packages = debhelper git ccache \
@@ -64,6 +65,12 @@ variant_debug := -O0 -g
 variant_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 variant_tsan := -O1 -g -fsanitize=thread
 variant_coverage := -O0 -g --coverage
+# `make fuzz`: the library with what tells a fuzzer where an input has come. One finding ends a run.
+variant_fuzz := -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+  -fno-omit-frame-pointer
+ifeq ($(VARIANT)$(origin CXX),fuzzdefault)
+CXX := clang++
+endif
 
 # What `make release` makes, for others' hosts. Compiled and linked with nothing of this one's but the
 # compiler: the root directory of .ci/libraries has the C library's headers and all else, and the place
@@ -89,7 +96,7 @@ carried_digest := $(firstword $(shell cat $(carried).versions 2>/dev/null | sha2
 endif
 
 ifndef variant_$(VARIANT)
-$(error unknown VARIANT '$(VARIANT)': release debug asan tsan coverage $(release_platforms))
+$(error unknown VARIANT '$(VARIANT)': release debug asan tsan coverage fuzz $(release_platforms))
 endif
 
 compile = $(CCACHE) $(CXX) -std=c++20 -I. $(package_cflags) $(warnings) $(variant_$(VARIANT)) \
@@ -106,18 +113,22 @@ library := $(BUILD)/libconverge.a
 suites := unit pg cli
 support_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.cpp)))
 state_machine_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/state_machine/*.cpp)))
+# The targets of `make fuzz`, whose corpus the unit suite plays again.
+fuzz_main := $(BUILD)/tests/fuzz/main.o
+fuzz_objects := $(filter-out $(fuzz_main), \
+  $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/*.cpp))))
 suite_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/$1/*.cpp)))
 pages := $(sort $(wildcard man/*.[1-8]))
 host_files := $(sort $(wildcard src/host/*))
 bundled := $(filter-out %/schema.sql,$(sort $(wildcard convergers/platform/*.sql)))
 all_objects := $(objects) $(main_source:%.cpp=$(BUILD)/%.o) $(fault_sources:%.cpp=$(BUILD)/%.o) \
-  $(support_objects) $(state_machine_objects) \
+  $(support_objects) $(state_machine_objects) $(fuzz_main) $(fuzz_objects) \
   $(foreach s,$(suites) torture bench,$(call suite_objects,$s))
 
 .PHONY: all check test check-unit check-pg check-cli check-package check-package-deps check-release \
   check-release-deps lint lint-now \
-  format bench demo torture deb deb-deps deps install uninstall dist release release-deps clean help \
-  FORCE
+  format bench demo torture fuzz deb deb-deps deps install uninstall dist release release-deps clean \
+  help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -199,6 +210,7 @@ $(BUILD)/state-machine: $(state_machine_objects) $(BUILD)/src/base/fault_off.o $
 
 # The harnesses set their scenes with what the suite of the binary has for that.
 torture_fixtures := $(filter %fixture.o,$(call suite_objects,cli))
+unit_fixtures := $(fuzz_objects)
 
 define suite_rule
 $(BUILD)/check-$1: $(call suite_objects,$1) $($1_fixtures) $(support_objects) $(BUILD)/src/base/fault_off.o \
@@ -212,6 +224,11 @@ $(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base
   $(library) | $(BUILD)/state-machine
 	$(say) LINK $@
 	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
+
+$(BUILD)/fuzz: $(fuzz_main) $(fuzz_objects) $(BUILD)/tests/support/temp_dir.o \
+  $(BUILD)/src/base/fault_off.o $(library)
+	$(say) LINK $@
+	$(Q)$(link) -fsanitize=fuzzer $^ $(libraries) -o $@
 
 suite_programs := $(suites:%=$(BUILD)/check-%)
 built := build/converge $(BUILD)/converge-debug $(release_programs) $(BUILD)/state-machine
@@ -237,6 +254,11 @@ bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), 
 torture: deps ## kill it, starve it, compare: KILLS=, TORTURE=one; takes minutes
 	+$(Q)$(make) $(built) $(BUILD)/check-torture
 	$(Q)$(if $(TORTURE),BOOST_TEST_RUN_FILTERS='$(TORTURE)' )tests/run $(BUILD) torture
+
+SECONDS ?= 60
+fuzz: deps ## feed what reads files with what nobody meant, SECONDS=60 for each; FUZZ=one
+	+$(Q)$(make) VARIANT=fuzz build/fuzz/fuzz
+	$(Q)tests/fuzz/run build/fuzz $(SECONDS) $(FUZZ)
 
 lint: deps ## formatting, static analysis, layers, scripts, man pages
 	+$(Q)$(make) lint-now
@@ -309,6 +331,6 @@ clean: ## remove build/
 help: ## this list
 	@sed -nE 's/^([a-z-]+( [a-z-]+)*):.*## (.*)/\1|\3/p' Makefile | \
 	  while IFS='|' read -r targets text; do printf '  %-30s %s\n' "$$targets" "$$text"; done
-	@echo '  VARIANT=release|debug|asan|tsan|coverage   V=1   prefix=/usr/local   DESTDIR='
+	@echo '  VARIANT=release|debug|asan|tsan|coverage|fuzz   V=1   prefix=/usr/local   DESTDIR='
 
 -include $(all_objects:.o=.d) $(version_objects:.o=.d)
