@@ -207,9 +207,10 @@ void ReleaseSource::fetch(const Artifact& artifact, PartFile& part,
 /// Until the part is whole, or was found stale.
 void ReleaseSource::fetch_rest(const Artifact& artifact, PartFile& part, Download& download) {
   const auto rate = static_cast<std::uint64_t>(options_.least_bytes_per_second);
+  const auto size = static_cast<std::uint64_t>(artifact.size_bytes);
   const HttpBounds bounds{
-      .timeout = options_.rate_window +
-                 std::chrono::seconds(artifact.size_bytes / std::max<std::uint64_t>(rate, 1)),
+      .timeout =
+          options_.rate_window + std::chrono::seconds(size / std::max<std::uint64_t>(rate, 1)),
       .least_bytes = rate * static_cast<std::uint64_t>(options_.rate_window.count()) / 1000,
       .window = options_.rate_window};
   const HttpReceiver receiver{.head = [&](const HttpHead& head) { return download.begin(head); },
