@@ -209,7 +209,7 @@ $(BUILD)/state-machine: $(state_machine_objects) $(BUILD)/src/base/fault_off.o $
 	$(Q)$(link) $^ $(test_libraries) $(libraries) -o $@
 
 # The harnesses set their scenes with what the suite of the binary has for that.
-torture_fixtures := $(filter %fixture.o,$(call suite_objects,cli))
+torture_fixtures := $(filter %fixture.o %agreement.o,$(call suite_objects,cli))
 unit_fixtures := $(fuzz_objects)
 
 define suite_rule

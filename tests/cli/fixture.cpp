@@ -1,5 +1,7 @@
 #include "tests/cli/fixture.h"
 
+#include "tests/cli/agreement.h"
+
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 #include <Poco/JSON/Stringifier.h>
@@ -9,7 +11,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <iterator>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -42,34 +43,10 @@ create trigger audit after update on api_key for each row
   when (old.revoked_at is null and new.revoked_at is not null) execute function audit();
 )sql";
 
-constexpr const char* kJournaled = R"sql(
-select t.xid || '|' || c.key || '|' || s.subject || '|' || c.value
-from step s join "transaction" t on t.seq = s.txn, json_each(s.changes) r, json_each(r.value) c
-where s.outcome = 'committed'
-)sql";
-
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set: use tests/run");
   return value;
-}
-
-std::vector<std::string> sorted_lines(const std::string& text) {
-  auto all = lines(text);
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
-/// What is in `these` and not in `those`, at most some of it.
-std::string only_in(const std::vector<std::string>& these, const std::vector<std::string>& those) {
-  std::vector<std::string> missing;
-  std::set_difference(these.begin(), these.end(), those.begin(), those.end(),
-                      std::back_inserter(missing));
-  std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(missing.size(), 10); ++i) {
-    text += missing[i] + "\n";
-  }
-  return text;
 }
 
 /// Converge's sessions that wait for a lock of one of these kinds.
@@ -216,34 +193,8 @@ void Cli::tamper(const std::string& statements) const {
 }
 
 void Cli::require_agreement() const {
-  const auto audited =
-      sorted_lines(sql("select concat_ws('|', xid, relation, account_id, row_id) from audit"));
-  const auto journaled = sorted_lines(ask_journal(kJournaled));
-  BOOST_TEST(only_in(audited, journaled) == "", "missing in the journal:\n"
-                                                    << only_in(audited, journaled));
-  BOOST_TEST(only_in(journaled, audited) == "", "invented by the journal:\n"
-                                                    << only_in(journaled, audited));
-  BOOST_TEST(audited.size() == journaled.size());
-
-  const auto outcomes =
-      sorted_lines(ask_journal("select xid || '|' || outcome from \"transaction\""));
-  std::string ids;
-  for (const auto& line : outcomes)
-    ids += (ids.empty() ? "" : ",") + line.substr(0, line.find('|'));
-  const auto truth = sorted_lines(
-      sql("select xid || '|' || case pg_xact_status(xid::xid8) when 'aborted' then 'rolled_back' "
-          "else pg_xact_status(xid::xid8) end from unnest('{" +
-          ids + "}'::text[]) xid"));
-  BOOST_TEST(only_in(outcomes, truth) == "", "outcomes that the server denies:\n"
-                                                 << only_in(outcomes, truth));
-  BOOST_TEST(only_in(truth, outcomes) == "", "what the server says of them:\n"
-                                                 << only_in(truth, outcomes));
-  BOOST_TEST(ask_journal("select count(*) from unsettled") == "0");
-
-  const auto verified = call({"journal", "verify"});
-  BOOST_TEST(verified.status == 0);
-  BOOST_TEST(verified.err == "");
-  BOOST_TEST(verified.out.starts_with("whole: "));
+  const auto found = disagreement(*this);
+  BOOST_TEST(found == "", found);
 }
 
 std::string bundled() { return read_text("convergers/platform/archive_account.sql"); }

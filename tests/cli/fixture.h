@@ -58,8 +58,8 @@ class Cli {
   /// Runs SQL on the journal after dropping the triggers that protect it.
   void tamper(const std::string& statements) const;
 
-  /// Compares the journal with the audit table row by row, and each transaction's outcome with what
-  /// the server says; the chain must be whole and nothing pending.
+  /// The journal must agree with the audit table, row by row, and with what the server says of
+  /// each transaction; the chain must be whole and nothing pending: see `disagreement`.
   void require_agreement() const;
 
   TempDir directory;
