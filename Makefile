@@ -251,7 +251,7 @@ bench: deps ## measure: passes (ACCOUNTS= ROUNDS=), journal (JOURNAL_ENTRIES=), 
 	+$(Q)$(make) build/converge $(BUILD)/bench $(BUILD)/state-machine
 	$(Q)$(BUILD)/bench $(BUILD)/converge
 
-torture: deps ## kill it, starve it, compare: KILLS=, TORTURE=one; takes minutes
+torture: deps ## kill it, starve it, compare: KILLS=, TORTURE=one; minutes
 	+$(Q)$(make) $(built) $(BUILD)/check-torture
 	$(Q)$(if $(TORTURE),BOOST_TEST_RUN_FILTERS='$(TORTURE)' )tests/run $(BUILD) torture
 

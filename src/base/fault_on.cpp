@@ -4,11 +4,29 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
+#include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace converge {
 
+namespace {
+
+void note_visit(const char* name) {
+  const char* file = std::getenv("CONVERGE_FAULT_LOG");
+  if (file == nullptr) return;
+  constexpr mode_t kOwn = 0600;
+  const int log = ::open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kOwn);
+  const std::string line = std::string(name) + "\n";
+  if (log < 0 || ::write(log, line.data(), line.size()) < 0) std::abort();
+  ::close(log);
+}
+
+}  // namespace
+
 void fault_point(const char* name) noexcept {
+  note_visit(name);
   static std::atomic<int> visits{0};
   const char* wanted = std::getenv("CONVERGE_FAULT");
   if (wanted == nullptr) return;
