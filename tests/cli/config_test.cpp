@@ -258,7 +258,8 @@ BOOST_FIXTURE_TEST_CASE(user_without_a_configuration_is_told_where_definitions_a
   const auto result = call({"run"});
   BOOST_TEST(result.status == 2);
   BOOST_TEST(contains(result.err, (home / ".config/converge/convergers").string()));
-  BOOST_TEST(contains(result.err, "converge: hint: Name it with --convergers DIR"));
+  BOOST_TEST(contains(result.err, "converge: hint: Run: "));
+  BOOST_TEST(contains(result.err, "Or name another with --convergers DIR"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
