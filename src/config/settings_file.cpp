@@ -119,7 +119,7 @@ class FileReader {
 
   [[noreturn]] void fail(const toml::source_region& where, const std::string& what,
                          const std::string& hint) const {
-    throw Error(ErrorKind::usage, place(where) + ": " + what, hint);
+    throw Error(ErrorKind::usage, place(where) + ": " + printable(what), hint);
   }
 
   [[noreturn]] void unknown(const toml::source_region& where, const std::string& what,

@@ -76,6 +76,12 @@ BOOST_AUTO_TEST_CASE(what_looks_like_a_table_in_a_value_is_none) {
                   "Write it without quotes.");
 }
 
+BOOST_AUTO_TEST_CASE(control_character_is_shown_and_not_obeyed) {
+  const std::string known =
+      "Known are: connections, grace, log, log_level, status, status_public, workers.";
+  require_refused("\"\\u001b[2J\" = 1", "2:1: unknown key daemon.\\x1b[2J", known);
+}
+
 BOOST_AUTO_TEST_CASE(number_out_of_its_range_or_of_another_kind_is_refused) {
   for (const char* value : {"0", "65", "-1", "4.0", "\"4\"", "true", "99999999999"}) {
     require_refused(std::string("workers = ") + value, "2:11: not a whole number from 1 to 64",
