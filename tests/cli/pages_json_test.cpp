@@ -155,6 +155,11 @@ BOOST_AUTO_TEST_CASE(of_list_show_and_status) {
 
   const Service daemon(*this);
   define("paused", archiver("-- every: 1h\n"));
+  // It is ready before the last of them has its place in its plan.
+  BOOST_TEST(eventually([&] {
+    const auto now = json({"status"});
+    return contains(now, "\"owned\"") && contains(now, "\"next\"");
+  }));
   const auto all = held + owing + unknown + json({"list"});
   require_as_told("converge-list.1", {"", "Of list alone"}, all);
   const auto status = json({"status"});
@@ -248,11 +253,11 @@ BOOST_AUTO_TEST_CASE(of_new_and_test) {
 BOOST_AUTO_TEST_CASE(of_doctor_install_and_help) {
   define_troubles();
   require_as_told("converge-doctor.1", {""}, json({"doctor"}));
-  const auto prefix = (directory / "usr").string();
-  const Words install = {"install", "--prefix", prefix, "--sysconfdir", prefix + "/etc"};
+  const auto place = (directory / "usr").string();
+  const Words install = {"install", "--prefix", place, "--sysconfdir", place + "/etc"};
   auto done = json(install);
   directory.write("usr/etc/converge/converge.toml", "# Mine.\n");
-  done += json(install) + json({"uninstall", "--prefix", prefix});
+  done += json(install) + json({"uninstall", "--prefix", place});
   require_as_told("converge-install.1", {""}, done);
   require_as_told("converge-help.1", {"Of the list"}, json({"help"}));
   require_as_told("converge-help.1", {"Of a page"}, json({"help", "run"}));

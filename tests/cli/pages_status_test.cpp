@@ -149,9 +149,9 @@ BOOST_AUTO_TEST_CASE(of_doctor_completion_and_help) {
 
 BOOST_AUTO_TEST_CASE(of_install_and_uninstall) {
   Statuses install("converge-install.1");
-  const auto call_below = [&](const std::string& command, const std::filesystem::path& prefix) {
-    const auto etc = (prefix / "etc").string();
-    Words words = {command, "--prefix", prefix.string()};
+  const auto call_below = [&](const std::string& command, const std::filesystem::path& place) {
+    const auto etc = (place / "etc").string();
+    Words words = {command, "--prefix", place.string()};
     if (command == "install") words.insert(words.end(), {"--sysconfdir", etc});
     return call(words);
   };

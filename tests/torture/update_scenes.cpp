@@ -78,7 +78,8 @@ class TrialScene : public Scene, private TrialHost {
     eventually([&] { return !service.is_running() || left_to_do() == "0"; });
     if (!service.is_running()) return service.wait();
     std::optional<Bystander> bystander;
-    if (fails_) bystander.emplace(*this, kCommitLock);
+    const Cli& cli = *this;
+    if (fails_) bystander.emplace(cli, kCommitLock);
     archive_silently(4);
     put_in(built("converge-build-102"));
     if (fails_ && eventually([&] { return !service.is_running() || is_committing(); }) &&
