@@ -1,6 +1,7 @@
 #include "tests/cli/fixture.h"
 
 #include "tests/cli/agreement.h"
+#include "tests/support/pgbouncer.h"
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
@@ -64,7 +65,7 @@ Cli::Cli()
       journal(directory / "state" / "journal.db"),
       cluster(PostgresCluster::shared()),
       database(cluster.create_database({read_text("convergers/platform/schema.sql"), kAudit})),
-      url(cluster.url(database)),
+      url(reached(cluster, database)),
       binary(variable("CONVERGE_BINARY")) {
   // nobody must get there too.
   ::chmod(directory.path().c_str(), 0755);

@@ -5,6 +5,7 @@
 #include "src/base/clock.h"
 #include "src/postgres/advisory_lock.h"
 #include "src/postgres/pool.h"
+#include "tests/support/pgbouncer.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/test/unit_test.hpp>
@@ -103,7 +104,7 @@ void World::define(const std::string& name, const std::string& text) const {
 }
 
 postgres::ConnectOptions World::connect_options(const RunOptions& options) const {
-  return {.url = cluster.url(database, options.user), .lock_timeout = options.lock_timeout};
+  return {.url = reached(cluster, database, options.user), .lock_timeout = options.lock_timeout};
 }
 
 engine::PassResult World::pass(const std::string& name, const RunOptions& options,

@@ -1,6 +1,7 @@
 #include "tests/support/pgbouncer.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <sys/stat.h>
@@ -23,7 +24,8 @@ PgBouncer::PgBouncer(const std::string& mode, const std::string& server, const s
       "pgbouncer.ini", "[databases]\n* = host=" + server + " user=" + user +
                            "\n[pgbouncer]\npool_mode = " + mode + "\nlisten_port = " + kPort +
                            "\nunix_socket_dir = " + directory_.path().string() +
-                           "\nauth_type = any\nadmin_users = postgres\nlogfile =\npidfile =\n");
+                           "\ndefault_pool_size = 90\nauth_type = any\nadmin_users = "
+                           "postgres\nlogfile =\npidfile =\n");
   std::vector<std::string> words = {"pgbouncer", configuration.string()};
   if (::geteuid() == 0) {
     words.insert(words.begin(), {"setpriv", "--reuid=postgres", "--regid=postgres",
@@ -48,6 +50,14 @@ std::string PgBouncer::url(const std::string& database) const {
 void PgBouncer::pause() const {
   const auto result = run_command({"psql", "-X", "-q", "-d", url("pgbouncer"), "-c", "pause"});
   if (result.status != 0) throw std::runtime_error("pgbouncer: " + result.err);
+}
+
+std::string reached(const PostgresCluster& cluster, const std::string& database,
+                    const std::string& user) {
+  const char* mode = std::getenv("POOLER");
+  if (mode == nullptr || user != "postgres") return cluster.url(database, user);
+  static const PgBouncer pooler(mode, cluster.socket_directory().string(), user);
+  return pooler.url(database);
 }
 
 }  // namespace converge::tests

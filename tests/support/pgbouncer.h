@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/support/command.h"
+#include "tests/support/postgres.h"
 #include "tests/support/temp_dir.h"
 
 #include <memory>
@@ -23,5 +24,11 @@ class PgBouncer {
   TempDir directory_;
   std::unique_ptr<Command> process_;
 };
+
+/// How the suites' converge reaches a database of the server: directly, or, where POOLER is set in
+/// the environment, through one PgBouncer in that `pool_mode` for the whole process. A user other
+/// than the superuser always goes directly.
+std::string reached(const PostgresCluster& cluster, const std::string& database,
+                    const std::string& user = "postgres");
 
 }  // namespace converge::tests

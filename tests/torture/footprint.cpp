@@ -38,7 +38,8 @@ Footprint footprint_of(pid_t pid, const std::filesystem::path& temporary) {
     ++footprint.descriptors;
     std::error_code gone;
     const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-    if (target.ends_with(" (deleted)")) ++footprint.files;
+    // What it prints is kept in memory, by who started it.
+    if (target.ends_with(" (deleted)") && !target.starts_with("/memfd:")) ++footprint.files;
   }
   footprint.files += entries_of(temporary);
   return footprint;
