@@ -79,6 +79,7 @@ void Service::limit_file_size(std::optional<std::uintmax_t> bytes) const {
 }
 
 CommandResult Service::stop() {
+  process_.renew();
   process_.kill(SIGTERM);
   return process_.wait();
 }

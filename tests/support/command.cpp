@@ -131,7 +131,8 @@ class SpawnPlan {
 Command::Command(const std::vector<std::string>& arguments, const CommandOptions& options)
     : out_(memory_file("out")),
       err_(memory_file("err")),
-      deadline_(Clock::now() + options.timeout) {
+      timeout_(options.timeout),
+      deadline_(Clock::now() + timeout_) {
   const int in = input_file(options.input);
   pid_ = SpawnPlan(in, out_, err_, options.directory)
              .spawn(arguments, environment_with(options.environment));

@@ -45,6 +45,8 @@ class Command {
   /// Sends a signal; nothing happens when the program has ended already.
   void kill(int signal);
 
+  /// The timeout begins anew, for one that is to run for long.
+  void renew() { deadline_ = std::chrono::steady_clock::now() + timeout_; }
   /// Waits for the end, at most until the timeout. May be called again for the same answer.
   CommandResult wait();
   /// Waits until standard output or error has `text`, and says whether it came before the program
@@ -62,6 +64,7 @@ class Command {
   int ended_ = -1;  ///< A pidfd (pidfd_open(2)): readable at the end of the program.
   int out_ = -1;
   int err_ = -1;
+  std::chrono::milliseconds timeout_;
   std::chrono::steady_clock::time_point deadline_;
   bool timed_out_ = false;
   std::optional<int> wait_status_;

@@ -32,6 +32,9 @@ constexpr double kMegabyte = 1024.0 * 1024.0;
 /// cache, the allocator's crumbs.
 constexpr double kGrowth = 8 * kMegabyte;
 
+/// Files that happen to be open when it is looked at, such as a definition that is compared.
+constexpr int kForAMoment = 3;
+
 /// What was seen of the daemon while a quarter of the time went by.
 struct Quarter {
   Footprint most;            ///< The largest of each number.
@@ -45,6 +48,7 @@ struct Load : Daemon {
   Load() {
     std::filesystem::remove(convergers / "archive.sql");
     sql("alter table audit add column at timestamptz not null default clock_timestamp();"
+        "create table flag (account_id bigint not null, at timestamptz not null);"
         "create or replace function tell() returns trigger language plpgsql as $$ begin "
         "perform pg_notify('archived_' || new.id % " +
         std::to_string(kConvergers) + ", new.id::text); return null; end $$");
@@ -72,12 +76,21 @@ struct Load : Daemon {
     define(fmt::format("part_{:02}", part), text);
   }
 
-  /// What operators do: a few accounts at a time.
+  /// What operators do: a few accounts at a time. What they archived is forgotten after a while:
+  /// what a pass has to look through stays as large as it was.
   void flag_some() {
     std::uniform_int_distribution<int> any(1, accounts);
     std::string some;
     for (int i = 0; i < 5; ++i) some += (i == 0 ? "" : ",") + std::to_string(any(generator));
-    archive_accounts("archived_at is null and id in (" + some + ")");
+    sql("with flagged as (update account set archived_at = now() "
+        "  where archived_at is null and id in (" +
+        some +
+        ") returning id, archived_at) insert into flag select * from flagged;"
+        "update account set archived_at = null where archived_at < now() - interval '1 minute' "
+        "  and not exists (select from cluster where account_id = account.id "
+        "                  and archived_at is null)"
+        "  and not exists (select from api_key where account_id = account.id "
+        "                  and revoked_at is null)");
   }
 
   std::string now() const { return sql("select clock_timestamp()"); }
@@ -99,9 +112,9 @@ struct Load : Daemon {
         ask_journal("select page_count * page_size from pragma_page_count, pragma_page_size"));
     quarter.entries = std::stoll(ask_journal("select max(seq) from entry"));
     quarter.woken = sql(fmt::format(
-        "with took as (select extract(epoch from max(at) - a.archived_at) * 1000 ms from audit "
-        "join account a on a.id = account_id where a.archived_at >= '{}' and a.id % {} < {} "
-        "group by a.id, a.archived_at) select round(percentile_cont(0.5) within group "
+        "with took as (select extract(epoch from max(a.at) - f.at) * 1000 ms from flag f "
+        "join audit a using (account_id) where f.at >= '{}' and account_id % {} < {} "
+        "group by account_id, f.at) select round(percentile_cont(0.5) within group "
         "(order by ms)::numeric, 1), round(percentile_cont(0.99) within group "
         "(order by ms)::numeric, 1), count(*) from took",
         quarter.begun, kConvergers, kListening));
@@ -153,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_day_leaks_nothing_and_does_not_slow_down) {
   const Quarter& late = quarters[3];
   BOOST_TEST(static_cast<double>(late.most.resident) <
              static_cast<double>(early.most.resident) + kGrowth);
-  BOOST_TEST(late.most.descriptors <= early.most.descriptors);
+  BOOST_TEST(late.most.descriptors <= early.most.descriptors + kForAMoment);
   BOOST_TEST(late.most.threads <= early.most.threads);
   BOOST_TEST(late.most.sessions <= early.most.sessions);
   BOOST_TEST(late.most.files == 0);

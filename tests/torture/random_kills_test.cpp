@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(runs_lose_and_invent_nothing) {
   Tally tally;
   int flips = 0;
   while (tally.kills < wanted) {
-    Operators operators(*this, generator());
+    Operators operators(*this, static_cast<unsigned>(generator()));
     for (int batch = 0; batch < compared && tally.kills < wanted;) {
       auto run = start({"run", "archive", "whole", "--wait", "20s", "-q"});
       std::this_thread::sleep_for(microseconds(kept_for(longest_us)));
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(daemon_loses_and_invents_nothing) {
     BOOST_REQUIRE(converges());
     const auto longest_us = static_cast<int>(since(begun)) * 2;
     kill(first, tally);
-    Operators operators(*this, generator(), 3);
+    Operators operators(*this, static_cast<unsigned>(generator()), 3);
     for (int batch = 1; batch < compared && tally.kills < wanted; ++batch) {
       auto daemon = start({"daemon"});
       std::this_thread::sleep_for(microseconds(kept_for(longest_us)));
