@@ -136,9 +136,14 @@ class Updater {
   /// The present build has proven itself: ends its trial, and no lower build is installed from now
   /// on. False, and nothing is written, when it is not on trial.
   bool commit_trial();
-  /// Counts a start of the present build, durably, and journals the first. The trial as it is then;
-  /// nullopt when it is not on trial.
+  /// Counts a start of the present build, durably, unless it was announced, and journals the first.
+  /// The trial as it is then; nullopt when it is not on trial.
   std::optional<Trial> begin_trial();
+  /// What the build before does of the present one, ahead of each start of it: such a start counts
+  /// even where the build ends before anything of it can count. One that was started `kMostStarts`
+  /// times is taken back instead, and so is one that is in quarantine already. Whether it was.
+  /// Nothing happens when it is not on trial, or the path holds the build before still.
+  bool announce_start();
   /// Takes a start back that a person ended.
   void end_start();
   /// The present build has failed its trial: it is quarantined, and the previous one put back,

@@ -319,13 +319,28 @@ std::optional<Trial> Updater::begin_trial() {
   if (is_replaced() || !is_on_trial(state)) return std::nullopt;
   settle_locked(state);
   if (!state.trial) return std::nullopt;
-  ++state.trial->starts;
+  if (std::exchange(state.trial->announced, 0) == 0) ++state.trial->starts;
   write(state);
   fault_point("update_start_counted");
-  if (state.trial->starts == 1) {
-    tell({.event = "trial", .build = options_.build, .from = state.trial->previous}, state);
-  }
+  tell({.event = "trial", .build = options_.build, .from = state.trial->previous, .once = true},
+       state);
   return state.trial;
+}
+
+bool Updater::announce_start() {
+  if (!is_on_trial(read_update_state(installation_.state_file()))) return false;
+  const auto lock = this->lock();
+  auto state = read_update_state(installation_.state_file());
+  if (is_replaced() || !is_on_trial(state) || !installation_.has_previous()) return false;
+  if (settle_locked(state)) return true;
+  Trial& trial = *state.trial;
+  if (trial.starts >= kMostStarts) {
+    take_back(started_too_often(), state);
+    return true;
+  }
+  trial.announced = ++trial.starts;
+  write(state);
+  return false;
 }
 
 void Updater::end_start() {

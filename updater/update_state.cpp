@@ -71,7 +71,8 @@ std::optional<Trial> trial_in(const Object& state) {
                .previous = number_in(*trial, "previous"),
                .since_us = number_in(*trial, "since_us"),
                .starts = number_in(*trial, "starts"),
-               .channel = text_in(*trial, "channel")};
+               .channel = text_in(*trial, "channel"),
+               .announced = number_in(*trial, "announced")};
 }
 
 std::vector<QuarantinedBuild> quarantined_in(const Object& state) {
@@ -150,6 +151,7 @@ std::string state_text(const UpdateState& state) {
     JsonObject member;
     member.add("build", trial->build).add("previous", trial->previous);
     member.add("since_us", trial->since_us).add("starts", trial->starts);
+    if (trial->announced != 0) member.add("announced", trial->announced);
     if (!trial->channel.empty()) member.add("channel", trial->channel);
     object.add_raw("trial", member.text());
   }
@@ -181,6 +183,10 @@ UpdateState troubled(const std::filesystem::path& path, std::string_view reason)
 bool is_quarantined(const UpdateState& state, std::int64_t build) {
   return std::any_of(state.quarantined.begin(), state.quarantined.end(),
                      [&](const QuarantinedBuild& one) { return one.build == build; });
+}
+
+std::string started_too_often() {
+  return fmt::format("it was started {} times without an end to its trial", kMostStarts);
 }
 
 UpdateState read_update_state(const std::filesystem::path& path) {

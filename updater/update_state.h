@@ -28,9 +28,15 @@ struct Trial {
   std::int64_t since_us = 0;
   std::int64_t starts = 0;   ///< How often it was started since.
   std::string channel = {};  ///< That offered it; empty: not known, as to older builds.
+  /// `starts` as it was counted by the build before, for a start in which this one has not come to
+  /// counting itself (yet); else 0.
+  std::int64_t announced = 0;
 
   friend bool operator==(const Trial&, const Trial&) = default;
 };
+
+/// So often a build may be started without an end to its trial.
+inline constexpr std::int64_t kMostStarts = 3;
 
 /// A build that failed here, and is not installed again by itself.
 struct QuarantinedBuild {
@@ -70,6 +76,9 @@ struct UpdateState {
 };
 
 bool is_quarantined(const UpdateState& state, std::int64_t build);
+
+/// Why a build is taken back that was started `kMostStarts` times.
+std::string started_too_often();
 
 /// Reads the state. A missing file is an empty state; one that cannot be read or is not a state
 /// (cut, garbage, a wrong type, over 1 MiB, not a regular file) is an empty one with `trouble`.

@@ -167,6 +167,7 @@ int execute(const UpdateRequest& request, const Common& common) {
                 "Use lower-case letters, digits and hyphens, such as stable.");
   }
   if (request.preflight) return answer_preflight(config);
+  if (request.announce_start) return announce_start(config);
   if (request.status) return show_update_status(config, common);
   if (!request.rollback) engine::require_update_source(config);
   Progress progress("downloading");
@@ -221,6 +222,7 @@ std::function<int()> define_update(CLI::App& app, const Common& common) {
   app.add_flag("--exit-code", request->exit_code, "with --check: exit with 4 if there is something")
       ->needs(check);
   app.add_flag("--preflight", request->preflight)->group("");
+  app.add_flag("--announce-start", request->announce_start)->group("");
   rollback->excludes(check)->excludes(to)->excludes(status);
   status->excludes(check)->excludes(to);
   return [request, &common] { return execute(*request, common); };

@@ -17,6 +17,7 @@ struct UpdateRequest {
   bool rollback = false;
   bool status = false;
   bool preflight = false;
+  bool announce_start = false;
   bool exit_code = false;
   std::optional<std::int64_t> to;
   std::string channel;
@@ -29,6 +30,11 @@ int show_update_status(const config::Config& config, const Common& common);
 /// `update --preflight`, which the build that is installed runs of one that is to be: see
 /// `updater::preflight`.
 int answer_preflight(const config::Config& config);
+
+/// `update --announce-start`, which the service runs as `converge.previous` ahead of each start,
+/// see `updater::Updater::announce_start`. Throws `Error`, and counts nothing, where this build
+/// could not start either.
+int announce_start(const config::Config& config);
 
 /// A finding as an object.
 JsonObject finding_json(const updater::Finding& finding);

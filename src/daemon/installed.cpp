@@ -79,7 +79,7 @@ std::optional<int> Installed::follow(const config::Config& config, const Program
       if (const auto status = guard.run()) return status;
     } catch (const Error& error) {
       const bool is_own = trial->build == build_number();
-      if (is_own && trial->starts < Guard::kMostStarts) throw;
+      if (is_own && trial->starts < updater::kMostStarts) throw;
       log(LogLevel::error, "a build that failed its trial cannot be taken back",
           {{"build", trial->build},
            {"serving", build_number()},

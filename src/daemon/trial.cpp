@@ -79,8 +79,8 @@ bool Guard::may_start() {
   } catch (const Error& error) {
     log(LogLevel::error, "a start of a build on trial is not counted", {{"error", error.what()}});
   }
-  if (starts <= kMostStarts) return true;
-  failure_ = fmt::format("it was started {} times without an end to its trial", kMostStarts);
+  if (starts <= updater::kMostStarts) return true;
+  failure_ = updater::started_too_often();
   return false;
 }
 

@@ -51,9 +51,6 @@ class Guard {
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
-  /// So often a build may be started without an end to its trial.
-  static constexpr std::int64_t kMostStarts = 3;
-
   /// Nullopt: the path is to be run in this process now. Otherwise this process is to end so.
   /// Throws `Error` when a build has failed and cannot be taken back; nothing of it runs then.
   std::optional<int> run();
