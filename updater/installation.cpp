@@ -271,6 +271,8 @@ bool Installation::has_previous() const {
   return kept && !(present && is_same_file(*kept, *present));
 }
 
+bool Installation::has_staged() const { return file_at(staged()).has_value(); }
+
 void Installation::put_back() const {
   if (!has_previous()) {
     throw Error(ErrorKind::usage,

@@ -87,6 +87,8 @@ class Installation {
 
   /// Whether there is a build to go back to.
   bool has_previous() const;
+  /// Whether something is staged: what is put in is so no more.
+  bool has_staged() const;
   /// Puts `previous` in the place of the present binary, with one rename: it is gone as `previous`
   /// then, and the present one for good. One that somebody has removed is no hindrance. Removes
   /// `staged` and `part`. Throws `Error{usage}` when there is nothing to go back to, else as

@@ -142,7 +142,7 @@ class Updater {
   /// What the build before does of the present one, ahead of each start of it: such a start counts
   /// even where the build ends before anything of it can count. One that was started `kMostStarts`
   /// times is taken back instead, and so is one that is in quarantine already. Whether it was.
-  /// Nothing happens when it is not on trial, or the path holds the build before still.
+  /// Nothing happens when it is not on trial, or was not put in yet.
   bool announce_start();
   /// Takes a start back that a person ended.
   void end_start();
@@ -172,6 +172,8 @@ class Updater {
   bool is_replaced() const;
   bool is_on_trial(const UpdateState& state) const;
   bool settle_locked(UpdateState& state) const;
+  bool bring_to_end(UpdateState& state) const;
+  bool is_put_in(const UpdateState& state) const;
   bool is_still_on_trial(const UpdateState& state) const;
   void install(const Finding& finding, UpdateState& state) const;
   void put_in(const Finding& finding, const FileIdentity& expected, UpdateState& state) const;

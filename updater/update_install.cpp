@@ -87,7 +87,13 @@ bool Updater::settle() {
 
 bool Updater::settle_locked(UpdateState& state) const {
   if (!needs_settling(state, options_.build)) return false;
+  const bool is_put_back = bring_to_end(state);
+  // Until the state says what has happened, what is staged tells that it was not put in.
   installation_.clean();
+  return is_put_back;
+}
+
+bool Updater::bring_to_end(UpdateState& state) const {
   const bool is_ours = state.trial->build == options_.build;
   const bool is_taken_back = is_quarantined(state, state.trial->build);
   if (is_ours && is_taken_back && installation_.has_previous()) {
@@ -205,8 +211,8 @@ void Updater::put_in(const Finding& finding, const FileIdentity& expected,
     rename_over([&] { installation_.put_in(expected, unproven); });
   } catch (const Error&) {
     std::error_code ignored;
-    std::filesystem::rename(installation_.staged(), installation_.part(), ignored);
     write(before);
+    std::filesystem::rename(installation_.staged(), installation_.part(), ignored);
     throw;
   }
   try {
@@ -327,11 +333,17 @@ std::optional<Trial> Updater::begin_trial() {
   return state.trial;
 }
 
+/// Asked by who is another build than the one at the path.
+bool Updater::is_put_in(const UpdateState& state) const {
+  const bool is_known = state.installed_build == options_.build;
+  return installation_.has_previous() && (is_known || !installation_.has_staged());
+}
+
 bool Updater::announce_start() {
   if (!is_on_trial(read_update_state(installation_.state_file()))) return false;
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
-  if (is_replaced() || !is_on_trial(state) || !installation_.has_previous()) return false;
+  if (is_replaced() || !is_on_trial(state) || !is_put_in(state)) return false;
   if (settle_locked(state)) return true;
   Trial& trial = *state.trial;
   if (trial.starts >= kMostStarts) {

@@ -159,6 +159,7 @@ int update(Updating& updating, Progress& progress, const UpdateRequest& request,
 }
 
 int execute(const UpdateRequest& request, const Common& common) {
+  if (request.announce_start) return announce_start(common.flags);
   auto config = config::load(common.flags);
   if (!request.channel.empty()) config.update.channel = request.channel;
   if (!updater::is_channel_name(config.update.channel)) {
@@ -167,7 +168,6 @@ int execute(const UpdateRequest& request, const Common& common) {
                 "Use lower-case letters, digits and hyphens, such as stable.");
   }
   if (request.preflight) return answer_preflight(config);
-  if (request.announce_start) return announce_start(config);
   if (request.status) return show_update_status(config, common);
   if (!request.rollback) engine::require_update_source(config);
   Progress progress("downloading");

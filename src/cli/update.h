@@ -34,7 +34,7 @@ int answer_preflight(const config::Config& config);
 /// `update --announce-start`, which the service runs as `converge.previous` ahead of each start,
 /// see `updater::Updater::announce_start`. Throws `Error`, and counts nothing, where this build
 /// could not start either.
-int announce_start(const config::Config& config);
+int announce_start(const config::Flags& flags);
 
 /// A finding as an object.
 JsonObject finding_json(const updater::Finding& finding);

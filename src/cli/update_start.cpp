@@ -48,10 +48,11 @@ void tell(const config::Config& config, const updater::UpdateNote& note,
 
 }  // namespace
 
-int announce_start(const config::Config& config) {
+int announce_start(const config::Flags& flags) {
   const auto installation = installation_after_this();
   const auto trial = updater::read_update_state(installation.state_file()).trial;
-  if (!trial) return kDone;
+  if (!trial) return kDone;  // As mostly; what newer ones are configured with is not read then.
+  const auto config = config::load(flags);
   require_startable(config);
   updater::UpdaterOptions options;
   options.channel = config.update.channel;

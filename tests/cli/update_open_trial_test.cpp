@@ -62,6 +62,12 @@ BOOST_AUTO_TEST_CASE(killed_before_the_rename_the_present_build_stays_on_trial) 
   auto killed = state();
   killed.trial->build = 103;
   converge::updater::write_update_state(binary.parent_path() / ".converge.state", killed);
+  write_text(binary.parent_path() / ".converge.new", stand_in(103));
+  // The build that is kept looks ahead of a start of the service.
+  const auto announced = run_command({binary.string() + ".previous", "update", "--announce-start"},
+                                     {.environment = environment});
+  BOOST_TEST(announced.status == 0, announced.err);
+  BOOST_TEST((state() == killed));
   BOOST_TEST(contains(updated({"--to", "102"}), "build 102"));
   BOOST_TEST(installed() == 102);
   BOOST_REQUIRE(state().trial.has_value());

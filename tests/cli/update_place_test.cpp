@@ -208,6 +208,9 @@ BOOST_AUTO_TEST_CASE(killed_at_each_fault_point_it_is_ended_by_the_next) {
     write_text(binary.string() + ".debug", bytes);
     ::chmod((binary.string() + ".debug").c_str(), 0755);
     std::filesystem::rename(binary.string() + ".debug", binary);
+    // Of an earlier update, until there is one to be kept.
+    write_text(binary.string() + ".previous", program(101));
+    ::chmod((binary.string() + ".previous").c_str(), 0755);
     release(102);
     auto options = environment;
     options["CONVERGE_FAULT"] = fault;
@@ -215,6 +218,14 @@ BOOST_AUTO_TEST_CASE(killed_at_each_fault_point_it_is_ended_by_the_next) {
     BOOST_TEST(killed.signal == SIGKILL, fault << killed.err);
     const auto there = installed();
     BOOST_TEST((there == 0) + (there == 102) == 1, fault);
+    // As ahead of a start of the service, by what cannot see which build is there.
+    const auto announced =
+        run_command({binary.string() + ".previous", "update", "--announce-start"},
+                    {.environment = environment});
+    BOOST_TEST(announced.status == 0, fault << announced.err);
+    BOOST_TEST(installed() == there, fault);
+    const auto early = history();
+    BOOST_TEST(std::count(early.begin(), early.end(), "installed 102") == (there == 102), fault);
     BOOST_TEST(update().status == 0);
     BOOST_TEST(installed() == 102, fault);
     BOOST_TEST((names() == Texts{"converge", "converge.previous"}));
