@@ -42,13 +42,13 @@ Variables environment() {
 }
 
 /// Somebody may have had it open for writing for a moment: `is_text_busy`.
-ChildEnd run(const ChildRequest& request, milliseconds timeout) {
+ChildEnd run(const ChildRequest& child, const Preflight& request) {
   const auto patience = Clock::now() + kBusyPatience;
   for (;;) {
     try {
-      return run_child(request, timeout);
+      return run_child(child, request.timeout, request.stop);
     } catch (const Error& error) {
-      if (!is_text_busy(error) || Clock::now() >= patience) throw;
+      if (!is_text_busy(error) || Clock::now() >= patience || request.stop.stop_requested()) throw;
     }
     std::this_thread::sleep_for(kBusyInterval);
   }
@@ -107,9 +107,13 @@ PreflightAnswer preflight(const Preflight& request) {
   child.arguments.insert(child.arguments.end(), request.arguments.begin(), request.arguments.end());
   ChildEnd end;
   try {
-    end = run(child, request.timeout);
+    end = run(child, request);
   } catch (const Error& error) {
     throw refuse(fmt::format("could not begin: {}", error.what()));
+  }
+  if (end.kind == ChildEnd::Kind::late && request.stop.stop_requested()) {
+    throw Error(ErrorKind::transient, fmt::format("the try of build {} was stopped", request.build),
+                "The installed build stays, and the next update tries it again.");
   }
   if (end.kind != ChildEnd::Kind::exited || end.status != 0) {
     throw refuse(how(end, request.timeout) + told(end.output));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Preflight {
   std::string object;                  ///< The release that delivered it, on its standard input.
   std::vector<std::string> arguments;  ///< Behind `update --preflight`.
   std::chrono::milliseconds timeout{60'000};
+  std::stop_token stop{};  ///< Ends it early.
 };
 
 /// What it said of itself.
@@ -31,7 +33,8 @@ struct PreflightAnswer {
 /// That one line is what it has to keep to, of whatever build it is. A missing library, another
 /// machine's binary and whatever else keeps a program from running is found in this way, and in
 /// no other. Throws `Error{failure}` with its output, unless it ends with 0 within the deadline and
-/// reports that build.
+/// reports that build; `Error{transient}`, which says nothing of the build, when it is to stop.
+/// Then it is killed with its process group, as `run_child` does.
 PreflightAnswer preflight(const Preflight& request);
 
 }  // namespace converge::updater

@@ -60,7 +60,8 @@ struct UpdaterHooks {
   std::function<UpdatePast()> past{};
   /// Writes the note into the journal, durably, and raises there what was seen.
   std::function<void(const UpdateNote&, const std::map<std::string, Floors>& seen)> note{};
-  /// Tries the staged binary; throws when it must not be put in.
+  /// Tries the staged binary; throws when it must not be put in, `Error{transient}` when that is
+  /// not known yet.
   std::function<void(const SignedRelease&, const std::filesystem::path& staged)> try_out{};
   DownloadProgress progress{};
 };

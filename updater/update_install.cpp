@@ -179,6 +179,8 @@ void Updater::install(const Finding& finding, UpdateState& state) const {
     // What was downloaded is what was signed: the next attempt need not fetch it again.
     std::error_code ignored;
     std::filesystem::rename(installation_.staged(), installation_.part(), ignored);
+    // What was stopped has told nothing of the build.
+    if (error.kind() == ErrorKind::transient) throw;
     tell({.event = "refused",
           .build = manifest.build,
           .from = options_.build,

@@ -13,7 +13,9 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <functional>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -65,6 +67,20 @@ int reap(pid_t child) {
   return reaped > 0 ? status : -1;
 }
 
+// Wakes who polls for it when something is to stop.
+class StopSignal {
+ public:
+  explicit StopSignal(const std::stop_token& stop)
+      : event_(above_standard(eventfd(0, EFD_CLOEXEC))),
+        request_(stop, [this] { eventfd_write(event_.number(), 1); }) {}
+
+  int descriptor() const { return event_.number(); }
+
+ private:
+  Descriptor event_;
+  std::stop_callback<std::function<void()>> request_;
+};
+
 // A child from its start to its end.
 class Child {
  public:
@@ -88,8 +104,9 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Reads output until the program has ended or the time is over; whether it has ended.
-  bool wait(Clock::time_point until);
+  // Reads output until the program has ended, the time is over, or `stop` (a descriptor) can be
+  // read; whether it has ended.
+  bool wait(Clock::time_point until, int stop = -1);
   void send(int signal) const { kill(-child_, signal); }
   // Kills what is left of the group, and tells how the program itself ended.
   ChildEnd finish();
@@ -128,18 +145,18 @@ bool Child::read_once() {
   return true;
 }
 
-bool Child::wait(Clock::time_point until) {
+bool Child::wait(Clock::time_point until, int stop) {
   while (!has_ended()) {
     const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
     if (left.count() <= 0) return false;
     const auto look = end_.number() < 0 ? kWithoutPidfd : left;
-    std::array<pollfd, 2> events = {{{.fd = reader_.number(), .events = POLLIN, .revents = 0},
-                                     {.fd = end_.number(), .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 3> events = {{{.fd = reader_.number(), .events = POLLIN, .revents = 0},
+                                     {.fd = end_.number(), .events = POLLIN, .revents = 0},
+                                     {.fd = stop, .events = POLLIN, .revents = 0}}};
     const auto timeout = std::min({left, look, milliseconds(60'000)});
-    if (poll(events.data(), events.size(), static_cast<int>(timeout.count())) > 0 &&
-        events[0].revents != 0) {
-      read_once();
-    }
+    if (poll(events.data(), events.size(), static_cast<int>(timeout.count())) <= 0) continue;
+    if (events[0].revents != 0) read_once();
+    if (events[2].revents != 0) return has_ended();
   }
   return true;
 }
@@ -173,11 +190,12 @@ ChildEnd Child::finish() {
 
 }  // namespace
 
-ChildEnd run_child(const ChildRequest& request, milliseconds timeout) {
+ChildEnd run_child(const ChildRequest& request, milliseconds timeout, const std::stop_token& stop) {
   const auto deadline = Clock::now() + timeout;
+  const StopSignal stop_signal(stop);
   // Lives and dies in this one thread, whose end would be the program's.
   Child child(request);
-  const bool ended = child.wait(deadline);
+  const bool ended = child.wait(deadline, stop_signal.descriptor());
   if (!ended) {
     child.send(SIGTERM);
     child.wait(Clock::now() + kMercy);

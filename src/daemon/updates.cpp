@@ -54,10 +54,8 @@ void Updates::run(const std::stop_token& stop) {
 void Updates::update(const std::stop_token& stop) {
   try {
     auto hooks = engine::updater_hooks(
-        parts_.config, [this]() -> journal::Journal& { return parts_.journal; }, parts_.broken);
-    hooks.progress = [&stop](auto...) {
-      if (stop.stop_requested()) throw Error(ErrorKind::transient, "the daemon stops");
-    };
+        parts_.config, [this]() -> journal::Journal& { return parts_.journal; }, parts_.broken,
+        stop);
     updater::Updater updater(parts_.installation, engine::updater_options(parts_.config),
                              std::move(hooks));
     if (!is_installed()) return;

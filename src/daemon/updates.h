@@ -25,7 +25,7 @@ std::chrono::milliseconds until_check(std::int64_t now_us, std::chrono::millisec
 /// or takes back what it says. The daemon then sees that another build is installed.
 ///
 /// A server that does not answer is told of when that begins and when it is over. The end of the
-/// object ends a download; what was fetched is gone on with.
+/// object ends a download, or the try of a new build; what was fetched is gone on with.
 class Updates {
  public:
   /// What it works with; outlives it. `broken` gives the definitions that this build cannot use.

@@ -61,7 +61,7 @@ void require_space(const std::filesystem::path& journal) {
 
 }  // namespace
 
-JournalCopy::JournalCopy(const std::filesystem::path& journal) {
+JournalCopy::JournalCopy(const std::filesystem::path& journal, const std::function<void()>& look) {
   const auto whole = std::filesystem::absolute(journal);
   directory_ = whole.parent_path() / (prefix_of(whole) + std::to_string(getpid()));
   std::error_code error;
@@ -73,7 +73,11 @@ JournalCopy::JournalCopy(const std::filesystem::path& journal) {
                                                 system_reason(errno)));
   }
   try {
-    if (std::filesystem::exists(whole)) journal::backup(whole, path());
+    if (std::filesystem::exists(whole)) {
+      journal::backup(whole, path(), [&look](auto...) {
+        if (look) look();
+      });
+    }
   } catch (...) {
     std::filesystem::remove_all(directory_, error);
     throw;

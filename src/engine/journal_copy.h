@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 namespace converge::engine {
 
@@ -11,8 +12,10 @@ class JournalCopy {
  public:
   /// Removes what processes that died have left of such directories. Looks at the space first:
   /// throws `Error{failure}` when there is not twice as much as the journal takes, or as
-  /// `journal::backup`.
-  explicit JournalCopy(const std::filesystem::path& journal);
+  /// `journal::backup`. What `look`, which is called while it is copied, throws is thrown on, and
+  /// nothing is left.
+  explicit JournalCopy(const std::filesystem::path& journal,
+                       const std::function<void()>& look = {});
   ~JournalCopy();
   JournalCopy(const JournalCopy&) = delete;
   JournalCopy& operator=(const JournalCopy&) = delete;

@@ -17,6 +17,12 @@
 
 namespace converge::engine {
 
+namespace {
+
+Error stopped() { return {ErrorKind::transient, "the update was stopped"}; }
+
+}  // namespace
+
 std::vector<updater::PublicKey> trusted_keys(const config::Config& config) {
   std::vector<updater::PublicKey> keys;
   for (const std::string_view text : updater::release_keys()) {
@@ -98,29 +104,38 @@ std::map<std::string, updater::Floors> floors_in(const std::filesystem::path& jo
 
 updater::UpdaterHooks updater_hooks(const config::Config& config,
                                     std::function<journal::Journal&()> journal,
-                                    std::function<std::vector<std::string>()> broken) {
+                                    std::function<std::vector<std::string>()> broken,
+                                    std::stop_token stop) {
   return {.floors = [file = config.journal] { return floors_in(file); },
           .past = [file = config.journal] { return update_past_in(file); },
           .note =
               [journal = std::move(journal)](const auto& note, const auto& seen) {
                 journal().append_update(update_event(note), update_seen(seen), note.once);
               },
-          .try_out = [config, broken = std::move(broken)](
+          .try_out = [config, broken = std::move(broken), stop](
                          const auto& release,
-                         const auto& staged) { try_out(config, release, staged, broken()); }};
+                         const auto& staged) { try_out(config, release, staged, broken(), stop); },
+          .progress =
+              [stop](auto...) {
+                if (stop.stop_requested()) throw stopped();
+              }};
 }
 
 void try_out(const config::Config& config, const updater::SignedRelease& release,
-             const std::filesystem::path& staged, const std::vector<std::string>& broken) {
+             const std::filesystem::path& staged, const std::vector<std::string>& broken,
+             const std::stop_token& stop) {
   const auto build = release.manifest.build;
-  const JournalCopy copy(config.journal);
+  const JournalCopy copy(config.journal, [&stop] {
+    if (stop.stop_requested()) throw stopped();
+  });
   updater::Preflight request{
       .staged = staged,
       .build = build,
       .object = release.text,
       .arguments = {"--channel", release.manifest.channel, "--convergers",
                     config.convergers.native(), "--journal", copy.path().native()},
-      .timeout = config.update.preflight};
+      .timeout = config.update.preflight,
+      .stop = stop};
   if (!config.file.empty()) {
     request.arguments.insert(request.arguments.end(), {"--config", config.file.native()});
   }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,16 +32,20 @@ std::map<std::string, journal::UpdateSeen> update_seen(
 std::map<std::string, updater::Floors> floors_in(const std::filesystem::path& journal);
 
 /// Hooks that write into a journal, which is asked for when there is something to write, and that
-/// try a new build with `try_out`. `broken` gives the definitions that are broken as it is.
+/// try a new build with `try_out`. `broken` gives the definitions that are broken as it is. Once
+/// `stop` is requested, a download or a try ends with `Error{transient}`.
 updater::UpdaterHooks updater_hooks(const config::Config& config,
                                     std::function<journal::Journal&()> journal,
-                                    std::function<std::vector<std::string>()> broken);
+                                    std::function<std::vector<std::string>()> broken,
+                                    std::stop_token stop = {});
 
 /// Tries a build before it is put in: it has to verify the release, read the configuration and the
 /// definitions as well as this build does, and migrate and write a copy of the journal, which this
 /// build must then still be able to write: else there would be no way back. Throws
-/// `Error{failure}`.
+/// `Error{failure}`, or `Error{transient}` soon after `stop` is requested; either way the copy
+/// goes.
 void try_out(const config::Config& config, const updater::SignedRelease& release,
-             const std::filesystem::path& staged, const std::vector<std::string>& broken);
+             const std::filesystem::path& staged, const std::vector<std::string>& broken,
+             const std::stop_token& stop = {});
 
 }  // namespace converge::engine

@@ -8,6 +8,8 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/core.h>
 
+#include <csignal>
+#include <filesystem>
 #include <string>
 
 namespace {
@@ -51,6 +53,10 @@ struct AutomaticUpdate : TrialHost {
                                   .sha256 = converge::hex(converge::sha256(content))});
     server.serve(path, content);
     server.serve("channels/stable", minisign.sign(converge::updater::manifest_text(manifest)));
+  }
+
+  static std::string text_of(const std::filesystem::path& file) {
+    return std::filesystem::exists(file) ? read_text(file) : std::string();
   }
 
   Nginx server;
@@ -111,6 +117,36 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_away_is_told_of_twice) {
   const auto first = log.find("updates cannot be looked for");
   BOOST_TEST(log.find("updates cannot be looked for", first + 1) == std::string::npos);
   BOOST_TEST(service.stop().status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_try_that_hangs_holds_up_no_stop_and_leaves_nothing) {
+  const auto fit = directory / "fit";
+  const auto hanging = directory / "hanging";
+  offer(directory.write(
+      "new", fmt::format("#!/bin/sh\nif [ ! -e {} ]; then trap '' TERM; sleep 10000 & echo $! >{}; "
+                         "while :; do wait; done; fi\nexec {} \"$@\"\n",
+                         fit.string(), hanging.string(), built("converge-build-102").string())));
+  // So long that this case would not end with the try.
+  const auto settings = this->settings("auto = true\npreflight = \"5h\"\n");
+  {
+    Service service(*this, settings);
+    BOOST_REQUIRE(eventually([&] { return !text_of(hanging).empty(); }));
+    BOOST_TEST(service.stop().status == 0);
+  }
+  const auto its_child = std::stoi(text_of(hanging));
+  BOOST_TEST(eventually([&] { return ::kill(its_child, 0) != 0; }));
+  for (const auto& entry : std::filesystem::directory_iterator(journal.parent_path())) {
+    BOOST_TEST(!contains(entry.path().string(), "preflight"), entry.path());
+  }
+  BOOST_TEST(holds("converge-build-101"));
+  BOOST_TEST(events() == "available 102");
+  directory.write("fit", "");
+  Service service(*this, settings);
+  BOOST_TEST_CONTEXT(service.log()) { BOOST_REQUIRE(tells("committed", 102)); }
+  BOOST_TEST(service.stop().status == 0);
+  int downloads = 0;
+  for (const auto& request : server.requests(0)) downloads += contains(request, "builds/102");
+  BOOST_TEST(downloads == 1);
 }
 
 BOOST_AUTO_TEST_CASE(without_auto_nothing_is_asked_for) {
