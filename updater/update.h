@@ -79,6 +79,13 @@ class UpdateBusy : public Error {
   explicit UpdateBusy(const Error& error) : Error(error) {}
 };
 
+/// It is done, and the note of it could not be written: the state keeps it until `settle` has told
+/// it.
+class NotJournaled : public Error {
+ public:
+  explicit NotJournaled(const Error& error) : Error(error) {}
+};
+
 /// What an update came to.
 enum class Done {
   nothing,             ///< There was nothing to do.
@@ -105,7 +112,8 @@ enum class Done {
 ///
 /// For one thread at a time. Errors: `usage` for what the caller has to mend, such as a binary that
 /// must not be replaced; `transient` for what may work later (`UpdateBusy`, for one); `failure` for
-/// the rest. Each leaves the old build at the path unless its message says otherwise.
+/// the rest. Each but `NotJournaled` leaves the old build at the path unless its message says
+/// otherwise.
 class Updater {
  public:
   Updater(Installation installation, UpdaterOptions options, UpdaterHooks hooks = {});
@@ -138,7 +146,8 @@ class Updater {
   /// on. False, and nothing is written, when it is not on trial.
   bool commit_trial();
   /// Counts a start of the present build, durably, unless it was announced, and journals the first.
-  /// The trial as it is then; nullopt when it is not on trial.
+  /// The trial as it is then; nullopt when it is not on trial. Throws `NotJournaled` after
+  /// counting.
   std::optional<Trial> begin_trial();
   /// What the build before does of the present one, ahead of each start of it: such a start counts
   /// even where the build ends before anything of it can count. One that was started `kMostStarts`
@@ -167,6 +176,7 @@ class Updater {
   void remember(const UpdateState& before, const UpdateState& after) const;
   void tell(const Finding& finding, const UpdateState& state) const;
   void tell(const UpdateNote& note, const UpdateState& state) const;
+  void tell_trial(const UpdateState& state) const;
 
   // What is done, under the lock.
   Installation::Lock lock() const;

@@ -41,11 +41,11 @@ void rename_over(const std::function<void()>& rename) {
   }
 }
 
-Error after_the_fact(const Error& error, std::int64_t build) {
-  return {ErrorKind::failure,
-          fmt::format("build {} is in place, and the journal does not say so yet: {}", build,
-                      error.what()),
-          error.hint()};
+NotJournaled after_the_fact(const Error& error, std::int64_t build) {
+  return NotJournaled({ErrorKind::failure,
+                       fmt::format("build {} is in place, and the journal does not say so yet: {}",
+                                   build, error.what()),
+                       error.hint()});
 }
 
 }  // namespace
@@ -278,6 +278,7 @@ void Updater::take_back(const std::string& why, UpdateState& state) const {
 void Updater::end_taking_back(UpdateState& state, bool once) const {
   const Trial trial = *state.trial;
   const auto why = why_quarantined(state, trial.build);
+  if (trial.starts > 0 && !once) tell_trial(state);
   tell({.event = "quarantined", .build = trial.build, .why = why, .once = once}, state);
   fault_point("update_quarantined");
   tell({.event = "rolled_back",
@@ -309,6 +310,7 @@ bool Updater::commit_trial() {
   Floors& floors = state.floors[channel.empty() ? options_.channel : channel];
   floors.build = std::max(floors.build, options_.build);
   // Told first: a build is committed once too often rather than not at all.
+  if (state.trial->starts > 0) tell_trial(state);
   tell({.event = "committed", .build = options_.build, .from = previous, .once = true}, state);
   fault_point("update_committed");
   state.trial.reset();
@@ -325,14 +327,21 @@ std::optional<Trial> Updater::begin_trial() {
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
   if (is_replaced() || !is_on_trial(state)) return std::nullopt;
-  settle_locked(state);
-  if (!state.trial) return std::nullopt;
   if (std::exchange(state.trial->announced, 0) == 0) ++state.trial->starts;
   write(state);
   fault_point("update_start_counted");
-  tell({.event = "trial", .build = options_.build, .from = state.trial->previous, .once = true},
-       state);
+  try {
+    settle_locked(state);
+    if (state.trial) tell_trial(state);
+  } catch (const Error& error) {
+    throw NotJournaled(error);
+  }
   return state.trial;
+}
+
+void Updater::tell_trial(const UpdateState& state) const {
+  tell({.event = "trial", .build = state.trial->build, .from = state.trial->previous, .once = true},
+       state);
 }
 
 /// Asked by who is another build than the one at the path.
@@ -346,14 +355,14 @@ bool Updater::announce_start() {
   const auto lock = this->lock();
   auto state = read_update_state(installation_.state_file());
   if (is_replaced() || !is_on_trial(state) || !is_put_in(state)) return false;
-  if (settle_locked(state)) return true;
-  Trial& trial = *state.trial;
-  if (trial.starts >= kMostStarts) {
+  if (is_quarantined(state, options_.build)) return settle_locked(state);
+  if (state.trial->starts >= kMostStarts) {
     take_back(started_too_often(), state);
     return true;
   }
-  trial.announced = ++trial.starts;
-  write(state);
+  state.trial->announced = ++state.trial->starts;
+  write(state);  // Whatever the journal says.
+  settle_locked(state);
   return false;
 }
 

@@ -18,6 +18,16 @@ namespace {
 using engine::PassResult;
 using engine::PassSign;
 
+/// Whether the build before is back, even if the journal cannot be told yet.
+bool fail_trial(updater::Updater& updater, const std::string& why) {
+  try {
+    return updater.fail_trial(why);
+  } catch (const updater::NotJournaled& error) {
+    print_notice(error.what());
+    return true;
+  }
+}
+
 std::string told_failure(const PassResult& result) {
   return result.error ? result.error->what() : "each subject failed";
 }
@@ -93,14 +103,14 @@ bool RunTrial::end(const std::vector<PassResult>& results) {
   try {
     verdict = judged(results);
     if (!verdict) return true;
-    Updating updating(config_, true);
+    Updating updating(config_, false);
     if (verdict->is_healthy) {
       updating.updater().commit_trial();
       refresh_installed(false);
       return true;
     }
     // Another `run` may have ended the trial meanwhile.
-    if (!updating.updater().fail_trial(verdict->why)) return true;
+    if (!fail_trial(updating.updater(), verdict->why)) return true;
     print_error(
         Error(ErrorKind::failure,
               fmt::format("build {} was on trial and all passes failed: build {} is put back",

@@ -33,7 +33,7 @@ int answer_preflight(const config::Config& config);
 
 /// `update --announce-start`, which the service runs as `converge.previous` ahead of each start,
 /// see `updater::Updater::announce_start`. Throws `Error`, and counts nothing, where this build
-/// could not start either.
+/// could not start either; and after counting or going back, where the journal cannot be told yet.
 int announce_start(const config::Flags& flags);
 
 /// A finding as an object.

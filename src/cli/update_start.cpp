@@ -34,16 +34,10 @@ void require_startable(const config::Config& config) {
   postgres::require_readable_url(config.database_url);
 }
 
-/// A journal that cannot be written keeps nobody from going back.
 void tell(const config::Config& config, const updater::UpdateNote& note,
           const std::map<std::string, updater::Floors>& seen) {
-  try {
-    journal::Journal journal(config.journal, "daemon",
-                             [](const auto& text) { print_notice(text); });
-    journal.append_update(engine::update_event(note), engine::update_seen(seen), note.once);
-  } catch (const Error& error) {
-    print_notice(fmt::format("not journaled: {}", error.what()));
-  }
+  journal::Journal journal(config.journal, "daemon", [](const auto& text) { print_notice(text); });
+  journal.append_update(engine::update_event(note), engine::update_seen(seen), note.once);
 }
 
 }  // namespace

@@ -73,6 +73,8 @@ bool end_trial_by_passes(updater::Updater& updater, const config::Config& config
     if (!verdict) return false;
     if (!verdict->is_healthy) return updater.fail_trial(verdict->why);
     updater.commit_trial();
+  } catch (const updater::NotJournaled&) {
+    throw;  // It is put back.
   } catch (const Error& error) {
     print_notice(fmt::format("the trial of build {} goes on: {}", build_number(), error.what()));
   }

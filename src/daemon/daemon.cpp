@@ -211,6 +211,7 @@ void Daemon::begin() {
     const bool is_named = operators_->state().service.has_value();
     if (!is_named || troubles_.has(Troubles::Cause::journal)) try_journal();
     take_over();
+    surroundings_.put_in_order();
   });
   link_.start();
   if (!config_.update.automatic || surroundings_.installation == nullptr) return;

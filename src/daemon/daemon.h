@@ -39,6 +39,8 @@ struct Surroundings {
   const updater::Installation* installation = nullptr;
   /// Whether another build has been installed in the place of this one; asked at each tick.
   std::function<bool()> is_replaced = [] { return false; };
+  /// Ends what an update has left to be ended; called every second, by a thread of its own.
+  std::function<void()> put_in_order = [] {};
 };
 
 /// One life of the service between two configurations.

@@ -36,20 +36,34 @@ std::optional<Installed> Installed::of_this_process(const config::Config& config
   }
 }
 
-bool Installed::begins_on_trial() const {
+bool Installed::begins_on_trial() {
   const auto trial = record_.read().trial;
   if (!trial) return false;
   if (trial->build == build_number()) return true;
   try {
-    if (record_.drop()) {
-      log(LogLevel::warning, "the trial of a build that is not installed is over",
-          {{"build", trial->build}});
-    }
+    drop(trial->build);
   } catch (const Error& error) {
     // An update that is at work now, say, and about to put that build in.
     log(LogLevel::info, "the trial of another build stays open", {{"error", error.what()}});
+    is_left_ = true;
   }
   return false;
+}
+
+void Installed::drop(std::int64_t build) const {
+  if (!record_.drop()) return;
+  log(LogLevel::warning, "the trial of a build that is not installed is over", {{"build", build}});
+}
+
+void Installed::put_in_order() {
+  if (!is_left_) return;
+  const auto trial = record_.read().trial;
+  try {
+    if (trial && trial->build != build_number()) drop(trial->build);
+    is_left_ = false;
+  } catch (const Error&) {
+    // As told above.
+  }
 }
 
 bool Installed::is_replaced() {

@@ -7,6 +7,7 @@
 #include "src/daemon/state_watch.h"
 #include "src/daemon/trial_record.h"
 
+#include <cstdint>
 #include <optional>
 
 namespace converge::daemon {
@@ -22,7 +23,11 @@ class Installed {
 
   /// Puts in order what a crash may have left, to be called when the process starts. Whether this
   /// build is on trial, and so wants a guard.
-  bool begins_on_trial() const;
+  bool begins_on_trial();
+
+  /// What could not be put in order then, for want of a journal, say, is tried again; to be called
+  /// every second, by one thread.
+  void put_in_order();
 
   /// Whether the path holds another build than this process runs. Cheap: the state file is looked
   /// at, and read only when it is another one.
@@ -40,9 +45,12 @@ class Installed {
   explicit Installed(TrialRecord record)
       : record_(std::move(record)), watch_(record_.installation().state_file()) {}
 
+  void drop(std::int64_t build) const;
+
   TrialRecord record_;
   StateWatch watch_;
   bool look_again_ = false;
+  bool is_left_ = false;  ///< A trial of a build that the path does not hold.
 };
 
 }  // namespace converge::daemon

@@ -68,6 +68,7 @@ int serve(const config::Flags& flags) {
   if (installed) {
     surroundings.installation = &installed->record().installation();
     surroundings.is_replaced = [&installed] { return installed->is_replaced(); };
+    surroundings.put_in_order = [&installed] { installed->put_in_order(); };
   }
   while (is_to_follow || live(flags, config, signals, surroundings) == Daemon::End::replaced) {
     if (const auto status = installed->follow(config, program, signals, notifier)) return *status;

@@ -6,6 +6,7 @@
 #include "src/base/version.h"
 #include "src/engine/updating.h"
 
+#include <exception>
 #include <sys/stat.h>
 
 namespace converge::daemon {
@@ -13,6 +14,10 @@ namespace converge::daemon {
 namespace {
 
 constexpr std::chrono::seconds kLockPatience{10};
+
+void log_untold(const Error& error) {
+  log(LogLevel::error, "an update is not in the journal yet", {{"error", error.what()}});
+}
 
 }  // namespace
 
@@ -35,7 +40,13 @@ std::optional<updater::Trial> TrialRecord::open_for(std::int64_t build) const {
 }
 
 std::int64_t TrialRecord::begin_start(std::int64_t build) const {
-  const auto trial = updater(build, kLockPatience).begin_trial();
+  std::optional<updater::Trial> trial;
+  try {
+    trial = updater(build, kLockPatience).begin_trial();
+  } catch (const updater::NotJournaled& error) {
+    log_untold(error);
+    trial = open_for(build);
+  }
   return trial ? trial->starts : 0;
 }
 
@@ -44,7 +55,11 @@ void TrialRecord::end_start(std::int64_t build) const { updater(build, kLockPati
 void TrialRecord::commit(std::int64_t build) const { updater(build, kLockPatience).commit_trial(); }
 
 void TrialRecord::take_back(std::int64_t build, const std::string& why) const {
-  updater(build, kLockPatience).fail_trial(why);
+  try {
+    updater(build, kLockPatience).fail_trial(why);
+  } catch (const updater::NotJournaled& error) {
+    log_untold(error);
+  }
 }
 
 bool TrialRecord::must_be_taken_back(std::int64_t build) const {
@@ -70,16 +85,16 @@ updater::Updater TrialRecord::updater(std::int64_t build,
   return {installation_, std::move(options), std::move(hooks)};
 }
 
-/// The state file has the last word on what is installed.
 void TrialRecord::tell(const updater::UpdateNote& note,
                        const std::map<std::string, updater::Floors>& seen) const {
   try {
     journal::Journal journal(journal_, "daemon",
                              [](const auto& text) { log(LogLevel::warning, text); });
     journal.append_update(engine::update_event(note), engine::update_seen(seen), note.once);
-  } catch (const Error& error) {
-    log(LogLevel::error, "an update is not in the journal",
-        {{"event", note.event}, {"build", note.build}, {"error", error.what()}});
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {  // A path of it that leads nowhere, say.
+    throw Error(ErrorKind::failure, error.what());
   }
 }
 

@@ -13,7 +13,8 @@
 namespace converge::daemon {
 
 /// The trial of the build that is installed, as its guard sees it: what `updater::Updater` does,
-/// where a journal that cannot be written, which is logged, keeps nobody from going back. Where
+/// where a journal that cannot be written, which is logged, keeps nobody from counting and from
+/// going back. What it has not been told then, the state keeps until it is: see `drop`. Where
 /// somebody else has the lock of the installation for ten seconds, `Error{transient}` is thrown and
 /// nothing is changed.
 class TrialRecord {
@@ -37,7 +38,8 @@ class TrialRecord {
   void end_start(std::int64_t build) const;
 
   /// The build has proven itself: it stays, and no lower one is installed again. Nothing happens
-  /// where the trial was ended by somebody else.
+  /// where the trial was ended by somebody else. Throws `Error`, and the trial goes on, where the
+  /// journal cannot be told.
   void commit(std::int64_t build) const;
   /// The build has failed: it is quarantined, and the one before is put back. Killed anywhere, the
   /// path holds one of them, and who starts next ends this (`must_be_taken_back`) or `drop`s what
@@ -47,8 +49,9 @@ class TrialRecord {
   /// Whether a build whose trial is open has failed already.
   bool must_be_taken_back(std::int64_t build) const;
   /// Forgets the trial of a build that the path does not hold: a crash came before the swap, or
-  /// after it was taken back. Nothing happens where this process does not run what the path holds,
-  /// or where another update is at work. Whether no trial is left.
+  /// after it was taken back, which is journaled first. Nothing happens where this process does not
+  /// run what the path holds, or where another update is at work. Whether no trial is left. Throws
+  /// `Error` where the journal cannot be told.
   bool drop() const;
 
  private:
