@@ -109,8 +109,9 @@ std::unique_ptr<SQLite::Database> open_read_only(const std::string& name, int fl
 
 bool is_missing_wal(const std::filesystem::path& file, const SQLite::Exception& error) {
   const int code = error.getErrorCode() & 0xff;
+  std::error_code unknown;
   return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
-         !std::filesystem::exists(file.string() + "-wal");
+         !std::filesystem::exists(file.string() + "-wal", unknown);
 }
 
 /// A copy where this user may not write has no WAL, and none can be made. A file that a writer has
@@ -136,7 +137,8 @@ std::string compact_utc() {
 std::filesystem::path unused_name_beside(const std::filesystem::path& file) {
   const auto wanted = fmt::format("{}.corrupt-{}", file.string(), compact_utc());
   auto name = wanted;
-  for (int number = 2; std::filesystem::exists(name); ++number) {
+  std::error_code unknown;
+  for (int number = 2; std::filesystem::exists(name, unknown); ++number) {
     name = fmt::format("{}-{}", wanted, number);
   }
   return name;

@@ -20,7 +20,8 @@ constexpr std::chrono::microseconds kFirstPause{100};
 constexpr std::chrono::microseconds kLongestPause{1000};
 
 void make_private_directories(const std::filesystem::path& directory) {
-  if (directory.empty() || std::filesystem::exists(directory)) {
+  std::error_code unknown;
+  if (directory.empty() || std::filesystem::exists(directory, unknown)) {
     return;
   }
   make_private_directories(directory.parent_path());

@@ -8,6 +8,7 @@
 #include "updater/host.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace converge::daemon {
@@ -65,13 +66,20 @@ void Updates::update(const std::stop_token& stop) {
   } catch (const updater::UpdateBusy& busy) {
     log(LogLevel::info, "updates are not looked for now", {{"error", busy.what()}});
   } catch (const Error& error) {
-    if (stop.stop_requested() || trouble_ == error.what()) return;
-    // One line when it begins; what else goes wrong until it is over is in the state.
-    const bool is_news = trouble_.empty();
-    trouble_ = error.what();
-    log(is_news ? LogLevel::warning : LogLevel::debug, "updates cannot be looked for, or installed",
-        {{"error", error.what()}, {"hint", error.hint()}});
+    if (!stop.stop_requested()) tell_trouble(error);
+  } catch (const std::exception& error) {
+    // Such as of a path that leads nowhere. Passes go on without updates.
+    tell_trouble(Error(ErrorKind::failure, error.what()));
   }
+}
+
+/// One line when it begins; what else goes wrong until it is over is in the state.
+void Updates::tell_trouble(const Error& error) {
+  if (trouble_ == error.what()) return;
+  const bool is_news = trouble_.empty();
+  trouble_ = error.what();
+  log(is_news ? LogLevel::warning : LogLevel::debug, "updates cannot be looked for, or installed",
+      {{"error", error.what()}, {"hint", error.hint()}});
 }
 
 /// What took this build's place, and waits for this daemon to leave, is not this one's to judge.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "journal/journal.h"
+#include "src/base/error.h"
 #include "src/config/config.h"
 #include "updater/installation.h"
 #include "updater/update.h"
@@ -45,6 +46,7 @@ class Updates {
   bool is_installed() const;
   void act(updater::Updater& updater);
   void tell(const std::string& what);
+  void tell_trouble(const Error& error);
 
   Parts parts_;
   std::chrono::milliseconds delay_{0};  ///< Of this host, within each period.

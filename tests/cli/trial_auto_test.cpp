@@ -119,6 +119,22 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_away_is_told_of_twice) {
   BOOST_TEST(service.stop().status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_goes_wrong_in_an_unforeseen_way_ends_no_daemon) {
+  offer(built("converge-build-102"), 1, {102});  // So that there is nothing to be done.
+  Service service(*this, settings());
+  BOOST_TEST(server.requests(1).size() > 0u);
+  // A path that leads nowhere, of which the library throws what is its own.
+  const auto place = journal.parent_path();
+  const auto away = place.string() + ".away";
+  std::filesystem::rename(place, away);
+  std::filesystem::create_symlink(place, place);
+  BOOST_TEST(service.logs("updates cannot be looked for"), service.log());
+  std::filesystem::remove(place);
+  std::filesystem::rename(away, place);
+  BOOST_TEST(service.logs("updates are looked for again"), service.log());
+  BOOST_TEST(service.stop().status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_try_that_hangs_holds_up_no_stop_and_leaves_nothing) {
   const auto fit = directory / "fit";
   const auto hanging = directory / "hanging";
