@@ -147,16 +147,22 @@ Installation Installation::of_this_process() {
   const auto path = std::filesystem::read_symlink(kProgram, failure);
   struct stat running {};
   struct stat present {};
-  // The link of a file that is gone reads as its path and ` (deleted)`.
-  if (failure || stat(kProgram, &running) != 0 || lstat(path.c_str(), &present) != 0 ||
-      !is_same_file(identity_of(running), identity_of(present))) {
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("the binary of this process was replaced or removed since it started: {}",
-                    path.native()),
-        "Start it again.");
+  if (!failure && stat(kProgram, &running) == 0 && lstat(path.c_str(), &present) == 0 &&
+      is_same_file(identity_of(running), identity_of(present))) {
+    return Installation(path);
   }
-  return Installation(path);
+  // The link of a file that is gone reads as its path and that.
+  constexpr std::string_view kGone = " (deleted)";
+  std::string name = path.native();
+  if (name.ends_with(kGone)) name.resize(name.size() - kGone.size());
+  if (file_at(name)) {
+    throw Error(ErrorKind::transient,
+                fmt::format("{} was replaced by another binary since this one started", name),
+                "Start it again.");
+  }
+  throw Error(ErrorKind::usage,
+              fmt::format("the binary of this process was removed since it started: {}", name),
+              "Start it again, from where it is.");
 }
 
 Installation::Installation(const std::filesystem::path& path) : path_(resolved(path)) {}

@@ -32,7 +32,8 @@ struct FileIdentity {
 /// lock, and so does changing the state file.
 class Installation {
  public:
-  /// Of the running program. Throws `Error{usage}` when its binary was replaced or removed since.
+  /// Of the running program. Throws `Error{transient}` when its binary was replaced since, and
+  /// `Error{usage}` when it was removed.
   static Installation of_this_process();
   /// Symbolic links are resolved, here and now: it is their target that is replaced. Throws
   /// `Error{usage}` when there is nothing.

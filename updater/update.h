@@ -73,7 +73,8 @@ struct Finding {
   std::optional<std::int64_t> wanted{};  ///< The build that a person asked for.
 };
 
-/// Another update of the installation is at work, and was for as long as was to be waited.
+/// Another update of the installation is at work, and was for as long as was to be waited; or it
+/// has replaced the binary of this process before that looked.
 class UpdateBusy : public Error {
  public:
   explicit UpdateBusy(const Error& error) : Error(error) {}

@@ -171,9 +171,9 @@ int execute(const UpdateRequest& request, const Common& common) {
   if (request.status) return show_update_status(config, common);
   if (!request.rollback) engine::require_update_source(config);
   Progress progress("downloading");
-  Updating updating(config, request.check,
-                    [&](auto done, auto total) { progress.show(done, total); });
   try {
+    Updating updating(config, request.check,
+                      [&](auto done, auto total) { progress.show(done, total); });
     if (request.check) return check(updating.updater(), request, common);
     if (request.rollback) {
       return roll_back(updating.updater(), "a person went back", common);

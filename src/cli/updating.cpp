@@ -25,6 +25,16 @@ bool may_have_daemon(const config::Config& config) {
   }
 }
 
+/// Who has replaced it may well have done what was to be done.
+updater::Installation installation_of_this_process() {
+  try {
+    return updater::Installation::of_this_process();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::transient) throw updater::UpdateBusy(error);
+    throw;
+  }
+}
+
 }  // namespace
 
 Updating::Updating(const config::Config& config, bool looking, updater::DownloadProgress progress)
@@ -38,7 +48,7 @@ Updating::Updating(const config::Config& config, bool looking, updater::Download
       [&config] { return convergers::broken_names(config); });
   hooks.note = [this](const auto& one, const auto& seen) { note(one, seen); };
   hooks.progress = std::move(progress);
-  updater_.emplace(updater::Installation::of_this_process(), std::move(options), std::move(hooks));
+  updater_.emplace(installation_of_this_process(), std::move(options), std::move(hooks));
 }
 
 journal::Journal& Updating::journal() {

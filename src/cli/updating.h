@@ -14,7 +14,8 @@ namespace converge::cli {
 class Updating {
  public:
   /// `looking`: what cannot be journaled is told as a notice and stops nothing. Throws
-  /// `Error{usage}` for a key that is none, or when the binary was replaced since it started.
+  /// `Error{usage}` for a key that is none, `updater::UpdateBusy` when the binary was replaced
+  /// since it started.
   Updating(const config::Config& config, bool looking, updater::DownloadProgress progress = {});
 
   updater::Updater& updater() { return *updater_; }

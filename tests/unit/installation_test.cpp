@@ -300,6 +300,9 @@ BOOST_AUTO_TEST_CASE(process_knows_its_binary_until_that_is_gone) {
     if (*act == 'r') tests::write_text(self.string() + ".previous (deleted)", "x");
     BOOST_TEST(said() == removed);
     std::puts(said().c_str());
+    tests::write_text(self.string() + ".previous", "x");
+    std::puts(said().c_str());
+    fs::remove(self.string() + ".previous");
     return;
   }
   BOOST_TEST(Installation::of_this_process().path() == self);
@@ -311,9 +314,12 @@ BOOST_AUTO_TEST_CASE(process_knows_its_binary_until_that_is_gone) {
         {copy.string(), "--run_test=installation/process_knows_its_binary_until_that_is_gone"},
         {.environment = {{"CONVERGE_TEST_ACT", act}}});
     BOOST_TEST(result.status == 0, result.out << result.err);
-    BOOST_TEST(result.out.find("usage: the binary of this process was replaced or removed since it "
-                               "started: " +
+    BOOST_TEST(result.out.find("usage: the binary of this process was removed since it started: " +
                                copy.string()) != std::string::npos,
+               result.out);
+    BOOST_TEST(result.out.find("transient: " + copy.string() +
+                               ".previous was replaced by another binary since this one started") !=
+                   std::string::npos,
                result.out);
   }
 }
