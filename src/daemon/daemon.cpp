@@ -41,9 +41,12 @@ postgres::ConnectOptions connect_options(const config::Config& config) {
           .lock_timeout = config.lock_timeout};
 }
 
-void require_alone(const std::filesystem::path& journal) {
+/// A build on trial is a child of the process that served before, which may not have been able to
+/// write that it does so no more.
+void require_alone(const std::filesystem::path& journal, bool on_trial) {
   const auto service = journal::Reader(journal).state().service;
   if (!service || service->process == this_process() || !is_alive(service->process)) return;
+  if (on_trial && service->process.pid == ::getppid()) return;
   throw Error(ErrorKind::usage,
               fmt::format("a daemon already runs with the journal {}: process {}", journal.string(),
                           service->process.pid),
@@ -110,7 +113,7 @@ Daemon::Daemon(config::Config config, const Surroundings& surroundings)
                    }},
               config_.daemon.workers) {
   journal_.time_writes([this](auto duration) { metrics_.appended(duration); });
-  require_alone(config_.journal);
+  require_alone(config_.journal, surroundings_.on_trial != nullptr);
   if (config_.update.automatic) engine::require_update_source(config_);
   log_changes(passes_.load(config_));
   troubles_.begin_quietly(Troubles::Cause::database, "connecting to the database");

@@ -37,6 +37,21 @@ BOOST_AUTO_TEST_CASE(a_healthy_build_is_kept_once_it_can) {
   require_goes_on_in(service, 102);
 }
 
+BOOST_AUTO_TEST_CASE(what_the_old_build_could_not_write_is_not_held_against_the_new_one) {
+  Service service(*this, kTrialSettings);
+  require_passes_by(101);
+  service.limit_file_size(kTooLittle);
+  put_in_script("prlimit --pid $$ --fsize=unlimited:unlimited; " + becomes_new());
+  BOOST_REQUIRE(service.logs("a build that is healthy cannot be kept yet"));
+  BOOST_TEST(events() == "");
+  service.limit_file_size(std::nullopt);
+  BOOST_REQUIRE(tells("committed", 102));
+  // Also that which was to be told as it began.
+  BOOST_TEST(events() == "trial 102, committed 102");
+  BOOST_TEST(service.stop().status == 0);
+  require_agreement();
+}
+
 /// Without a journal no build begins, and the service manager starts it again until it can.
 void lose_a_build(TrialHost& host) {
   Service service(host, kTrialSettings);
@@ -66,15 +81,19 @@ BOOST_AUTO_TEST_CASE(what_another_update_keeps_from_being_told_is_told_after_tha
   require_taken_back(service, "it ended with status 1");
 }
 
-BOOST_AUTO_TEST_CASE(a_start_is_counted_all_the_same) {
+BOOST_AUTO_TEST_CASE(starts_are_counted_all_the_same) {
   Service service(*this, kTrialSettings);
   require_passes_by(101);
   service.limit_file_size(kTooLittle);
+  service.signal(SIGSTOP);
   put_in_script("exec sleep 1000");
-  BOOST_REQUIRE(service.logs("a build is on trial"));
-  BOOST_TEST(state().trial->starts == 1);
-  service.signal(SIGKILL);
-  service.wait();
+  auto often = state();
+  often.trial->starts = 3;
+  write_update_state(installation.state_file(), often);
+  service.signal(SIGCONT);
+  BOOST_TEST(service.wait().status == 1);
+  BOOST_REQUIRE(state().quarantined.size() == 1u);
+  BOOST_TEST(contains(state().quarantined[0].why, "started 3 times"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -21,7 +21,7 @@ struct OpenTrial : UpdatedHost {
   /// As the timer unit runs it, outside of any terminal.
   CommandResult update_by_timer() {
     environment["INVOCATION_ID"] = "0123";
-    const auto result =
+    auto result =
         run_command({"setsid", "--wait", binary.string(), "update"}, {.environment = environment});
     environment["INVOCATION_ID"] = std::nullopt;
     return result;
