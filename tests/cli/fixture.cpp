@@ -60,10 +60,10 @@ int waiting(const Cli& cli, const std::string& kinds) {
 
 }  // namespace
 
-Cli::Cli()
+Cli::Cli(PostgresCluster& server)
     : convergers(directory / "convergers"),
       journal(directory / "state" / "journal.db"),
-      cluster(PostgresCluster::shared()),
+      cluster(server),
       database(cluster.create_database({read_text("convergers/platform/schema.sql"), kAudit})),
       url(reached(cluster, database)),
       binary(variable("CONVERGE_BINARY")) {

@@ -23,7 +23,7 @@ using Environment = std::map<std::string, std::optional<std::string>>;
 /// bundled platform schema whose triggers write each correction down in the table `audit`.
 class Cli {
  public:
-  Cli();
+  explicit Cli(PostgresCluster& server = PostgresCluster::shared());
   ~Cli();
   Cli(const Cli&) = delete;
   Cli& operator=(const Cli&) = delete;

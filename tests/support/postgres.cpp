@@ -36,7 +36,8 @@ timezone = 'UTC'
 
 constexpr std::string_view kAuthentication =
     "local all +needs_password scram-sha-256\n"
-    "local all all trust\n";
+    "local all all trust\n"
+    "local replication all trust\n";
 
 /// Waits for the end of its standard input, which comes with the end of the process that holds the
 /// other side, however that ends. The server may be starting at that moment or be gone already: the
@@ -145,6 +146,24 @@ PostgresCluster::PostgresCluster() : directory_(make_directory()), watcher_(dire
   write_text(data_directory() / "pg_hba.conf", kAuthentication);
   start();
   query("postgres", "create role needs_password nologin");
+}
+
+PostgresCluster::PostgresCluster(PostgresCluster& primary)
+    : directory_(make_directory()), watcher_(directory_) {
+  // Its settings come with it, and so does who may log in.
+  require_success(
+      run_as_owner("pg_basebackup", {"--pgdata=" + data_directory().string(),
+                                     "--host=" + primary.socket_directory().string(),
+                                     "--username=postgres", "--checkpoint=fast",
+                                     "--wal-method=stream", "--write-recovery-conf", "--no-sync"}),
+      "pg_basebackup");
+  start();
+}
+
+void PostgresCluster::promote() {
+  require_success(run_as_owner("pg_ctl", {"promote", "--wait", "--silent",
+                                          "--pgdata=" + data_directory().string()}),
+                  "pg_ctl promote");
 }
 
 CommandResult PostgresCluster::run_as_owner(const std::string& program,

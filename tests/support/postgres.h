@@ -31,12 +31,17 @@ class PostgresCluster {
   static PostgresCluster& shared();
 
   PostgresCluster();
+  /// A standby of another one, made by pg_basebackup, that follows it by streaming replication.
+  explicit PostgresCluster(PostgresCluster& primary);
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
 
   void start();
   void stop(StopMode mode = StopMode::fast);
   void restart(StopMode mode = StopMode::fast);
+
+  /// Ends the recovery of a standby, which takes writes from now on, on a timeline of its own.
+  void promote();
 
   /// Makes a fresh database in which the SQL scripts have been run in order, and returns its name.
   /// The scripts run once for each different list; after that the database is a copy.
