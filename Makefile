@@ -220,6 +220,13 @@ $(BUILD)/check-$1: $(call suite_objects,$1) $($1_fixtures) $(support_objects) $(
 endef
 $(foreach s,$(suites) torture,$(eval $(call suite_rule,$s)))
 
+# What tests preload, to see what a program does to its files and to let that fail.
+$(BUILD)/check-cli $(BUILD)/check-torture: | $(BUILD)/disk-shim.so
+$(BUILD)/disk-shim.so: tests/support/shim/disk.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)$(CXX) -std=c++20 -O1 -fPIC -shared $(warnings) $< -o $@
+
 $(BUILD)/bench: $(call suite_objects,bench) $(support_objects) $(BUILD)/src/base/fault_off.o \
   $(library) | $(BUILD)/state-machine
 	$(say) LINK $@
