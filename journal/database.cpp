@@ -2,6 +2,7 @@
 
 #include "journal/schema.h"
 #include "src/base/clock.h"
+#include "src/base/descriptor.h"
 #include "src/base/digest.h"
 #include "src/base/text.h"
 #include "src/base/version.h"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr std::size_t kJournalIdBytes = 16;
+constexpr std::size_t kPieceBytes = 256 * 1024;
 
 /// SQLite would create it with the mode that the umask leaves. Only a file that is not there is
 /// opened here: closing any descriptor of a database drops the locks that SQLite has on it.
@@ -217,6 +219,25 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::filesystem::path& 
                   "new one; else name another file with --journal.");
     }
     throw read_error(file, error);
+  }
+}
+
+void write_wal_again(SQLite::Database& database) {
+  const char* wal = sqlite3_filename_wal(sqlite3_db_filename(database.getHandle(), "main"));
+  const Descriptor descriptor(::open(wal, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (descriptor.number() < 0) {
+    if (errno == ENOENT) return;
+    throw SQLite::Exception(fmt::format("{}: {}", wal, system_reason(errno)), SQLITE_CANTOPEN);
+  }
+  std::string bytes(kPieceBytes, '\0');
+  for (off_t offset = 0;;) {
+    const auto size = ::pread(descriptor.number(), bytes.data(), bytes.size(), offset);
+    if (size == 0) return;
+    const auto length = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
+    if (size < 0 || ::pwrite(descriptor.number(), bytes.data(), length, offset) != size) {
+      throw SQLite::Exception(fmt::format("{}: {}", wal, system_reason(errno)), SQLITE_IOERR_WRITE);
+    }
+    offset += size;
   }
 }
 

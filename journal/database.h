@@ -63,6 +63,16 @@ struct OpenedDatabase {
 /// written; `SQLite::Exception` for the rest.
 OpenedDatabase open_for_writing(const std::filesystem::path& file);
 
+/// Writes the bytes of the WAL over themselves; the next sync, as each commit and each checkpoint
+/// makes one, brings them to the disk. To be called under the `FileLock`, before anything is
+/// appended or checkpointed.
+///
+/// The last sync of it may have failed, in this process or in one that is dead. The kernel then
+/// takes the bytes for written: they are read back as if they were, no later sync brings them to
+/// the disk (https://lwn.net/Articles/752063/), and a power cut would take what is appended behind
+/// them along. Throws `SQLite::Exception`.
+void write_wal_again(SQLite::Database& database);
+
 /// What SQLite is to open for reading only, as a URI (https://www.sqlite.org/uri.html) with a
 /// parameter such as `mode=ro`.
 std::string uri_of(const std::filesystem::path& file, std::string_view parameter);

@@ -60,10 +60,9 @@ Session::~Session() {
 void Session::shorten_wal() {
   std::error_code error;
   const auto size_bytes = std::filesystem::file_size(file_.string() + "-wal", error);
-  if (!database_ || error || size_bytes < kLongWalBytes || identity_of(file_) != identity_) {
-    return;
-  }
+  if (!database_ || error || size_bytes < kLongWalBytes || identity_of(file_) != identity_) return;
   const FileLock lock(file_);
+  writer_->secure_wal();
   database_->setBusyTimeout(0);  // A reader that is in the way is not waited for.
   database_->exec("pragma wal_checkpoint(truncate)");
 }

@@ -1,5 +1,6 @@
 #include "journal/writer.h"
 
+#include "journal/database.h"
 #include "journal/schema.h"
 #include "src/base/error.h"
 #include "src/base/version.h"
@@ -111,7 +112,14 @@ Writer::Writer(SQLite::Database& database, std::string actor, const DefinitionTe
   read_chain_.reset();
 }
 
+void Writer::secure_wal() {
+  if (is_wal_secured_) return;
+  write_wal_again(database_);
+  is_wal_secured_ = true;
+}
+
 void Writer::begin() {
+  secure_wal();
   waiting_ = 0;  // What was not written before a rollback.
   run(begin_);
   read_chain_.tryReset();

@@ -36,6 +36,9 @@ class Writer {
   const std::string& journal_id() const { return journal_id_; }
   SQLite::Database& database() { return database_; }
 
+  /// Sees to it, once, that what is in the WAL will be on the disk: see `write_wal_again`. To be
+  /// called before a checkpoint; `begin` does it too.
+  void secure_wal();
   /// Begins a write transaction and reads the head as the last writer of any process left it.
   void begin();
   void commit();
@@ -84,6 +87,7 @@ class Writer {
   const DefinitionTexts& texts_;
   const std::int64_t build_;
   std::string journal_id_;
+  bool is_wal_secured_ = false;
 
   // Of the transaction that is open.
   Chain chain_;
