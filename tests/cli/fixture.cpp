@@ -179,7 +179,9 @@ std::string Cli::left_to_do() const {
 }
 
 std::string Cli::ask_journal(const std::string& query) const {
-  const auto result = run_command({"sqlite3", "-readonly", journal.string(), query});
+  // Whoever opens a WAL first reads all of it, and keeps others away for that long.
+  const auto result =
+      run_command({"sqlite3", "-readonly", "-cmd", ".timeout 10000", journal.string(), query});
   if (result.status != 0) throw std::runtime_error("sqlite3: " + result.err + "in: " + query);
   auto text = result.out;
   if (text.ends_with('\n')) text.pop_back();
