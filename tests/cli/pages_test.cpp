@@ -50,9 +50,12 @@ Names variables_in_sources() {
   static const std::regex like_one(R"re("([A-Z][A-Z_]{2,}|[a-z]+_proxy)")re");
   // Where a name is what a definition says, and where only what is passed on is named.
   const std::map<std::string, Names> no_variables = {
-      {"convergers/variables.cpp", {}}, {"src/postgres/connection_string.cpp", {}},
-      {"src/cli/pager.cpp", {"FRX", "LESSSECURE"}},   {"src/daemon/notify.cpp", {}},
-      {"src/config/config.cpp", {}},    {"src/http/proxy.cpp", {}},
+      {"convergers/variables.cpp", {}},
+      {"src/postgres/connection_string.cpp", {}},
+      {"src/cli/pager.cpp", {"FRX", "LESSSECURE"}},
+      {"src/daemon/notify.cpp", {}},
+      {"src/config/config.cpp", {}},
+      {"src/http/proxy.cpp", {}},
   };
   Names found;
   for (const std::string folder : {"src", "journal", "convergers", "updater"}) {

@@ -1,6 +1,5 @@
-#include "src/base/text.h"
-
 #include "src/base/safe_text.h"
+#include "src/base/text.h"
 
 #include <boost/test/unit_test.hpp>
 
