@@ -30,15 +30,23 @@ constexpr const char* kBlocks =
     " select first_seq, last_seq, min_time_us, max_time_us from block"
     " union all select block_first_seq, head_seq, block_min_us, block_max_us from chain)";
 
+/// Of entries that there can be, each once, whatever a damaged file says.
 std::vector<SeqRange> ranges_of(SQLite::Database& database, const StatisticsQuery& query) {
   std::vector<SeqRange> ranges;
-  SQLite::Statement row(database, fmt::format("{} select first_seq, last_seq from part"
-                                              " where max_us >= ? and min_us <= ? order by 1",
-                                              kBlocks));
+  SQLite::Statement row(
+      database,
+      fmt::format("{} select max(first_seq, 1), min(last_seq, (select max(seq) from entry))"
+                  " from part where max_us >= ? and min_us <= ? order by 1",
+                  kBlocks));
   row.bind(1, query.first_us);
   row.bind(2, query.last_us);
   while (row.executeStep()) {
-    const SeqRange range{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
+    SeqRange range{row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
+    if (!ranges.empty()) {
+      if (range.last <= ranges.back().last) continue;
+      range.first = std::max(range.first, ranges.back().last + 1);
+    }
+    if (range.first > range.last) continue;
     if (!ranges.empty() && ranges.back().last + 1 == range.first) {
       ranges.back().last = range.last;
     } else {
@@ -46,6 +54,16 @@ std::vector<SeqRange> ranges_of(SQLite::Database& database, const StatisticsQuer
     }
   }
   return ranges;
+}
+
+/// The first entry from there on; a damaged file may have room for more than anybody can wait for.
+std::optional<std::int64_t> entry_from(SQLite::Statement& next, std::int64_t seq) {
+  std::optional<std::int64_t> first;
+  next.bind(1, seq);
+  next.executeStep();
+  if (!next.getColumn(0).isNull()) first = next.getColumn(0).getInt64();
+  next.reset();  // Which ends its read transaction.
+  return first;
 }
 
 /// The shortest round length of which `most` cover the span.
@@ -255,16 +273,20 @@ Statistics read_statistics(SQLite::Database& database, const StatisticsQuery& qu
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.last - range.first + 1;
   std::int64_t done = 0;
+  SQLite::Statement next(database, "select min(seq) from entry where seq >= ?");
   for (const auto& range : ranges) {
-    for (auto first = range.first; first <= range.last; first += kWindowEntries) {
-      const auto last = std::min(range.last, first + kWindowEntries - 1);
+    auto first = entry_from(next, range.first);
+    while (first && *first <= range.last) {
+      const auto last =
+          range.last - *first < kWindowEntries ? range.last : *first + kWindowEntries - 1;
       for (auto& row : rows) {
-        row.bind(1, first);
+        row.bind(1, *first);
         row.bind(2, last);
         add_entries(row, definitions, count);
       }
-      done += last - first + 1;
+      done += last - *first + 1;
       if (progress) progress(done, total);
+      first = last < range.last ? entry_from(next, last + 1) : std::nullopt;
     }
   }
   return std::move(count).result();
